@@ -1,0 +1,173 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using CookieXdp.AfXdp;
+using CookieXdp.Dataplane;
+
+namespace CookieXdp.Engine.Workers;
+
+/// <summary>
+/// Owns one queue of both interfaces: takes frames from one, has the packet path judge and rewrite them, and gives them to the other.
+/// One pinned thread; nothing managed is allocated after start. A frame in is a frame out or a counted drop.
+/// </summary>
+internal sealed unsafe class Worker : IDisposable
+{
+    private const int BatchSize = 64;
+
+    /// <summary>Milliseconds that a worker with nothing to do sleeps at most: it has to show that it is alive.</summary>
+    private const int IdleWait = 250;
+
+    private readonly Umem _umem;
+    private readonly FrameAllocator _frames;
+    private readonly XdpSocket[] _sockets; // by Side
+    private readonly SocketPoller _poller;
+    private readonly WakeEvent _wake = new();
+    private readonly FlowTable _flows;
+    private readonly SnapshotSlot _snapshot;
+    private readonly PacketPath _path;
+    private readonly int _cpu;
+    private readonly Thread _thread;
+    private readonly Frame* _batch;
+    private volatile bool _stopping;
+    private long _lastAlive;
+    private uint _lastExpiry;
+
+    /// <summary>Opens the sockets of a queue; no frame is taken before <see cref="Start"/>.</summary>
+    /// <exception cref="XdpException">A socket cannot be opened.</exception>
+    internal Worker(int queue, int cpu, Device uplink, Device inside, FlowTable flows, SnapshotSlot snapshot)
+    {
+        _cpu = cpu;
+        _flows = flows;
+        _snapshot = snapshot;
+        var options = new XdpSocketOptions();
+        _umem = new Umem(2 * options.FramesNeeded(BatchSize));
+        _frames = new FrameAllocator(_umem);
+        _sockets = XdpSocket.OpenAll(_umem, [(uplink, queue), (inside, queue)], options);
+        _poller = new SocketPoller(_sockets, _wake);
+        _path = new PacketPath(flows, Counters);
+        _batch = (Frame*)NativeMemory.AllocZeroed(BatchSize, (nuint)sizeof(Frame));
+        _thread = new Thread(Run) { Name = $"worker{queue}", IsBackground = true };
+        Queue = queue;
+    }
+
+    internal int Queue { get; }
+
+    internal WorkerCounters Counters { get; } = new();
+
+    /// <summary>When the worker last came round, in milliseconds of <see cref="Environment.TickCount64"/>.</summary>
+    internal long LastAlive => Volatile.Read(ref _lastAlive);
+
+    internal XdpSocket SocketOf(Side side) => _sockets[(int)side];
+
+    internal void Start()
+    {
+        Volatile.Write(ref _lastAlive, Environment.TickCount64);
+        _thread.Start();
+    }
+
+    /// <summary>Stops the thread and closes the sockets: frames for the queue are dropped from then on, by the XDP program.</summary>
+    public void Dispose()
+    {
+        _stopping = true;
+        _wake.Signal();
+        if (_thread.ThreadState != System.Threading.ThreadState.Unstarted)
+            _thread.Join();
+        _poller.Dispose();
+        foreach (var socket in _sockets)
+            socket.Dispose();
+        _wake.Dispose();
+        _frames.Dispose();
+        _umem.Dispose();
+        NativeMemory.Free(_batch);
+    }
+
+    private void Run()
+    {
+        CpuAffinity.PinThisThread(_cpu);
+        foreach (var socket in _sockets)
+            _frames.Refill(ref socket.Fill, socket.Fill.Size);
+        while (!_stopping)
+        {
+            var received = Forward(Side.Uplink) + Forward(Side.Inside);
+            Volatile.Write(ref _lastAlive, Environment.TickCount64);
+            Expire();
+            if (received == 0)
+                Sleep();
+        }
+    }
+
+    /// <summary>Takes one batch from a side and passes on what is left of it.</summary>
+    private uint Forward(Side from)
+    {
+        var source = _sockets[(int)from];
+        var target = _sockets[(int)from ^ 1];
+        // Frames come home first: a TX ring that was full a moment ago may have room again.
+        _frames.Reclaim(ref target.Completion, target.Completion.Size);
+        if (target.Tx.Pending > 0)
+            target.WakeTransmit();
+        var count = source.Rx.Peek(BatchSize);
+        if (count > 0)
+        {
+            for (uint i = 0; i < count; i++)
+            {
+                ref readonly var descriptor = ref source.Rx[i];
+                _batch[i] = new Frame { Data = _umem.At(descriptor.Address), Handle = descriptor.Address, Length = (int)descriptor.Length };
+            }
+            source.Rx.Release(count);
+            var batch = new Span<Frame>(_batch, (int)count);
+            _path.Process(batch, from, _snapshot.Value, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Uptime);
+            Transmit(batch, target, (Side)((int)from ^ 1));
+        }
+        _frames.Refill(ref source.Fill, source.Fill.Size);
+        if (source.Fill.NeedsWakeup)
+            source.WakeFill();
+        return count;
+    }
+
+    private void Transmit(Span<Frame> batch, XdpSocket target, Side side)
+    {
+        var room = target.Tx.Reserve((uint)batch.Length);
+        uint used = 0;
+        foreach (ref readonly var frame in batch)
+        {
+            if (frame.Drop == DropReason.None && used < room)
+            {
+                target.Tx[used++] = new XdpDescriptor { Address = frame.Handle, Length = (uint)frame.Length };
+                Counters.CountTransmitted(side, frame.Length);
+                continue;
+            }
+            if (frame.Drop == DropReason.None)
+                Counters.CountDropped(DropReason.TransmitRingFull);
+            _frames.Return(frame.Handle);
+        }
+        target.Tx.Submit(used);
+        if (used > 0)
+            target.WakeTransmit();
+    }
+
+    private void Sleep()
+    {
+        // What the kernel would not take is offered again soon; else the sockets wake the thread.
+        var pending = _sockets[0].Tx.Pending + _sockets[1].Tx.Pending > 0;
+        _poller.Wait(pending ? 1 : IdleWait);
+        // A device that is down answers every wait at once; without this pause the worker would spin on it.
+        if (_poller.HasFailed(0) || _poller.HasFailed(1))
+            Thread.Sleep(100);
+    }
+
+    private void Expire()
+    {
+        var now = Uptime;
+        if (now == _lastExpiry)
+            return;
+        _lastExpiry = now;
+        _flows.Enter();
+        _flows.Expire(now, 4096);
+        _flows.Exit();
+    }
+
+    private static uint Uptime
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (uint)(Environment.TickCount64 / 1000);
+    }
+}
