@@ -1,0 +1,104 @@
+using System.Net;
+using CookieXdp.Lab;
+
+namespace CookieXdp.SystemTests;
+
+/// <summary>Stopping, restarting, hanging, and starting wrongly; on a stage of its own, since it stops things.</summary>
+public sealed class LifecycleTests : IAsyncLifetime
+{
+    private Stage _stage = null!;
+
+    public async ValueTask InitializeAsync() => _stage = await Stage.RaiseAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_stage is not null)
+            await _stage.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Everything_can_be_stopped_restarted_and_started_wrongly_and_says_what_it_does()
+    {
+        // One story, for a stage takes seconds to raise: each step begins where the one before ended.
+        var address = await MintAsync();
+        await AnswersAsync(address, ConnectOutcome.Established);
+
+        await A_second_engine_or_keeper_is_refused_in_words();
+        await The_keeper_may_die(address);
+        await A_stopped_engine_answers_nothing_and_the_next_one_goes_on(address);
+        await A_hung_engine_is_noticed(address);
+        await A_killed_engine_answers_nothing_and_the_next_one_goes_on(address);
+        await Detaching_gives_the_interfaces_back();
+    }
+
+    private async Task A_second_engine_or_keeper_is_refused_in_words()
+    {
+        var keeper = await RunAsync("keys", "serve");
+        Assert.Equal(1, keeper.ExitCode);
+        Assert.Contains("another keeper", keeper.Error, StringComparison.Ordinal);
+        var engine = await RunAsync("run");
+        Assert.Equal(1, engine.ExitCode);
+        Assert.Contains("uplink", engine.Error, StringComparison.Ordinal);
+        await AnswersAsync(await MintAsync(), ConnectOutcome.Established);
+    }
+
+    private async Task The_keeper_may_die(IPAddress address)
+    {
+        await _stage.Edge.Keeper.KillAsync();
+        await AnswersAsync(address, ConnectOutcome.Established);
+        Assert.Equal(IPAddress.Parse(Topology.Prefix.Split('/')[0]).GetAddressBytes()[..6], (await _stage.Resolver.AskForAddressAsync()).GetAddressBytes()[..6]);
+        await _stage.Edge.StartKeeperAsync();
+    }
+
+    private async Task A_stopped_engine_answers_nothing_and_the_next_one_goes_on(IPAddress address)
+    {
+        Assert.Equal(0, await _stage.Edge.Engine.StopAsync());
+        await AnswersAsync(address, ConnectOutcome.NoAnswer);
+        await _stage.Edge.StartEngineAsync();
+        await AnswersAsync(address, ConnectOutcome.Established);
+    }
+
+    private async Task A_hung_engine_is_noticed(IPAddress address)
+    {
+        (await new Command("kill", "-STOP", Engine).RunAsync()).Demand();
+        try
+        {
+            await Task.Delay(TimeSpan.FromSeconds(2.5));
+            await AnswersAsync(address, ConnectOutcome.NoAnswer);
+        }
+        finally
+        {
+            (await new Command("kill", "-CONT", Engine).RunAsync()).Demand();
+        }
+        await StageFixture.UntilAsync(async () => await _stage.Topology.Internet.TryConnectAsync(new IPEndPoint(address, 25)) == ConnectOutcome.Established, "the engine answers again");
+        Assert.True((await _stage.Edge.EngineMetricsAsync()).Sum(MetricNames.XdpFrames, (MetricNames.Reason, "engineDown")) > 0);
+    }
+
+    private async Task A_killed_engine_answers_nothing_and_the_next_one_goes_on(IPAddress address)
+    {
+        await _stage.Edge.Engine.KillAsync();
+        await AnswersAsync(address, ConnectOutcome.NoAnswer);
+        await _stage.Edge.StartEngineAsync();
+        await AnswersAsync(address, ConnectOutcome.Established);
+    }
+
+    private async Task Detaching_gives_the_interfaces_back()
+    {
+        await _stage.Edge.Engine.StopAsync();
+        (await RunAsync("detach")).Demand();
+        // Now the kernel has the prefix, and its unreachable route says so.
+        await AnswersAsync(await MintAsync(), ConnectOutcome.Unreachable);
+        await _stage.Edge.StartEngineAsync();
+        await AnswersAsync(await MintAsync(), ConnectOutcome.Established);
+    }
+
+    private string Engine => _stage.Edge.Engine.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    private Task<IPAddress> MintAsync() => _stage.Edge.MintAsync(Topology.GoodResolver);
+
+    private Task<CommandResult> RunAsync(params string[] arguments) =>
+        new Command(Programs.Engine, [.. arguments, "--config", _stage.Edge.ConfigurationFile]) { In = _stage.Topology.Edge }.RunAsync(TimeSpan.FromSeconds(30));
+
+    private async Task AnswersAsync(IPAddress address, ConnectOutcome expected) =>
+        Assert.Equal(expected, await _stage.Topology.Internet.TryConnectAsync(new IPEndPoint(address, 25), timeout: TimeSpan.FromSeconds(2)));
+}
