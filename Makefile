@@ -38,7 +38,7 @@ out/cookiexdp-dns: $(SHARED) $(DNS) $(SETTINGS) | build-prerequisites
 
 .PHONY: run
 run: all run-prerequisites ## deliver one real mail through a cookie, in namespaces (KEEP=1: stay up for a look)
-	@dotnet build tests/CookieXdp.Story -c Release $(DOTNET_FLAGS)
+	@dotnet msbuild tests/CookieXdp.Story -restore -p:Configuration=Release $(DOTNET_FLAGS)
 	@tests/lab.sh out/build/bin/CookieXdp.Story/release/CookieXdp.Story
 
 .PHONY: test

@@ -16,6 +16,7 @@ build="
 run="
 	/usr/lib/$(uname -m)-linux-gnu/libbpf.so.1:libbpf1
 	ip:iproute2
+	ping:iputils-ping
 	ethtool:ethtool
 	unshare:util-linux
 	pgrep:procps

@@ -11,7 +11,7 @@ failed=0
 for project in "${projects[@]}"; do
 	name=${project#tests/}
 	echo "== $name"
-	if ! dotnet build "$project" --verbosity quiet -nodeReuse:false; then
+	if ! dotnet msbuild "$project" -restore -verbosity:quiet -nodeReuse:false; then
 		echo "$name does not build" >&2
 		failed=$((failed + 1))
 		continue

@@ -6,6 +6,7 @@ public static class Prerequisites
     private static readonly (string Command, string Package)[] _commands =
     [
         ("ip", "iproute2"),
+        ("ping", "iputils-ping"),
         ("ethtool", "ethtool"),
         ("sysctl", "procps"),
         ("mount", "mount"),

@@ -15,16 +15,20 @@ public sealed class AdmissionTests(StageFixture fixture)
         using var probe = new SynProbe(fixture.Topology.Internet, Topology.InternetAddress);
         var random = new Random(25);
         var address = IPAddress.Parse("2001:db8:25::").GetAddressBytes();
-        for (var i = 0; i < 10_000; i++)
+        // The kernel's queues between the namespaces hold 256 frames and drop the rest where the machine is busy: the scan goes on until
+        // ten thousand have reached the engine, each address another.
+        double judged = 0;
+        while (judged < 10_000 && probe.Sent < 40_000)
         {
-            random.NextBytes(address.AsSpan(6));
-            probe.Send(new IPAddress(address), 25);
-            if (i % 100 == 99)
-                await Task.Delay(2); // as fast as a scanner, not so fast that the kernel's own queues drop
+            for (var i = 0; i < 100; i++)
+            {
+                random.NextBytes(address.AsSpan(6));
+                probe.Send(new IPAddress(address), 25);
+            }
+            judged = await fixture.Edge.VerdictsAsync(MetricNames.FalseCookie) - before;
         }
+        Assert.InRange(judged, 10_000, probe.Sent);
         Assert.Empty(probe.Answers());
-        await StageFixture.UntilAsync(async () => await fixture.Edge.VerdictsAsync(MetricNames.FalseCookie) - before >= 10_000, "ten thousand false cookies counted");
-        Assert.Equal(10_000, await fixture.Edge.VerdictsAsync(MetricNames.FalseCookie) - before);
         Assert.Equal(0, await server.CountAsync("tcp.flags.syn == 1 && tcp.flags.ack == 0"));
     }
 
