@@ -29,6 +29,7 @@ public sealed class LifecycleTests : IAsyncLifetime
         await A_hung_engine_is_noticed(address);
         await A_killed_engine_answers_nothing_and_the_next_one_goes_on(address);
         await Detaching_gives_the_interfaces_back();
+        await An_interface_that_has_gone_ends_the_engine_in_words();
     }
 
     private async Task A_second_engine_or_keeper_is_refused_in_words()
@@ -90,6 +91,13 @@ public sealed class LifecycleTests : IAsyncLifetime
         await AnswersAsync(await MintAsync(), ConnectOutcome.Unreachable);
         await _stage.Edge.StartEngineAsync();
         await AnswersAsync(await MintAsync(), ConnectOutcome.Established);
+    }
+
+    private async Task An_interface_that_has_gone_ends_the_engine_in_words()
+    {
+        await _stage.Topology.Edge.RunAsync("ip", "link", "delete", Topology.InsideInterface);
+        Assert.Equal(1, await _stage.Edge.Engine.WaitForExitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Contains(_stage.Edge.Engine.Lines, line => line.Contains("inside has gone", StringComparison.Ordinal));
     }
 
     private string Engine => _stage.Edge.Engine.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);

@@ -20,6 +20,7 @@ internal sealed class EdgeService : IHostedService, IDisposable
 
     private readonly Settings _settings;
     private readonly ILogger<EdgeService> _log;
+    private readonly IHostApplicationLifetime _lifetime;
     private readonly List<IDisposable> _parts = [];
     private readonly List<Worker> _workers = [];
     private readonly CancellationTokenSource _stopping = new();
@@ -32,8 +33,9 @@ internal sealed class EdgeService : IHostedService, IDisposable
     private int _gateway;
     private Task _controlling = Task.CompletedTask;
 
-    public EdgeService(Settings settings, ILogger<EdgeService> log)
+    public EdgeService(Settings settings, ILogger<EdgeService> log, IHostApplicationLifetime lifetime)
     {
+        _lifetime = lifetime;
         _settings = settings;
         _log = log;
     }
@@ -163,6 +165,14 @@ internal sealed class EdgeService : IHostedService, IDisposable
                 var now = Environment.TickCount64;
                 if (_workers.TrueForAll(worker => now - worker.LastAlive < HungAfter))
                     _program!.BeatHeart();
+                if (tick % 4 == 0 && FindLostDevice() is { } lost)
+                {
+                    // Only a new start finds a new interface of that name; the service manager does that.
+                    _log.LogCritical("{Device} has gone: stopping", lost);
+                    Environment.ExitCode = 1;
+                    _lifetime.StopApplication();
+                    return;
+                }
                 var changed = tick % 4 == 0 && _nextHops!.Refresh();
                 if (changed || (_keyring!.Current?.Generation ?? 0) != _snapshotGeneration)
                     _snapshot!.Value = BuildSnapshot();
@@ -178,6 +188,19 @@ internal sealed class EdgeService : IHostedService, IDisposable
             _log.LogCritical(e, "the control loop failed");
             Environment.FailFast("the control loop failed", e);
         }
+    }
+
+    private string? FindLostDevice()
+    {
+        foreach (var worker in _workers)
+        {
+            foreach (var side in (ReadOnlySpan<Side>)[Side.Uplink, Side.Inside])
+            {
+                if (worker.SocketOf(side) is { DeviceError: not 0 } socket)
+                    return socket.Device.Name;
+            }
+        }
+        return null;
     }
 
     private T Own<T>(T part)
