@@ -104,6 +104,10 @@ public sealed class AnswerTests
     public void Any_gives_one_rrset(string name, string answer) => Assert.Equal([answer], _server.Ask(name, "ANY").Answers);
 
     [Fact]
+    public void Any_prefers_what_holds_for_everybody_to_a_minted_address() =>
+        Assert.StartsWith("both.mx.example.com. 300 TXT", Assert.Single(new TestResponder(TestZones.Head + $"both AAAA 2001:db8:25::1\nboth TXT {new string('x', 99)}\n").Ask("both.mx.example.com", "ANY").Answers), StringComparison.Ordinal);
+
+    [Fact]
     public void Any_at_a_template_name_mints() =>
         Assert.Equal(_server.Ask("a.mx.example.com", "AAAA").Answers, _server.Ask("a.mx.example.com", "ANY").Answers);
 

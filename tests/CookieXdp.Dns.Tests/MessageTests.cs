@@ -51,6 +51,7 @@ public sealed class MessageTests
         { "a pointer to itself as the name", "BEEF 0000 0001 0000 0000 0000 C00C 0001 0001" },
         { "a pointer into the header", "BEEF 0000 0001 0000 0000 0000 01 61 C000 0001 0001" },
         { "a label of another kind", "BEEF 0000 0001 0000 0000 0000 41 61 00 0001 0001" },
+        { "a label of another kind, were it one of 65 bytes", "BEEF 0000 0001 0000 0000 0000 41" + string.Concat(Enumerable.Repeat("61", 65)) + " 00 0001 0001" },
         { "a label that is too long for the message", "BEEF 0000 0001 0000 0000 0000 3F 61 00 0001 0001" },
         { "a byte too much", "BEEF 0000 0001 0000 0000 0000 00 0001 0001 FF" },
         { "a record that no count tells of", "BEEF 0000 0001 0000 0000 0000 00 0001 0001 00 0029 04D0 00000000 0000" },

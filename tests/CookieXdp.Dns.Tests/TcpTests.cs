@@ -101,9 +101,9 @@ public sealed class TcpTests
     [Fact]
     public async Task Who_asks_now_and_then_stays_connected()
     {
-        await using var server = TestServer.Start(TestZones.Usual, _short);
+        await using var server = TestServer.Start(TestZones.Usual, new TcpTimeouts(TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(200)));
         using var client = await server.ConnectAsync();
-        for (var i = 0; i < 5; i++)
+        for (var i = 0; i < 6; i++)
         {
             await client.SendAsync(TestConnection.Frame(new Query("mx.example.com", "MX").ToBytes()));
             Assert.Equal("NOERROR", (await client.ReceiveAsync()).Code);

@@ -1,0 +1,72 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using CookieXdp.Configuration;
+using CookieXdp.Cookies;
+using CookieXdp.Dns.Serving;
+using CookieXdp.Dns.Zones;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace CookieXdp.Dns.Commands;
+
+/// <summary><c>cookiexdp-dns run</c>: serves until SIGTERM or SIGINT.</summary>
+internal static class RunCommand
+{
+    /// <summary>Runs the server.</summary>
+    /// <returns>The exit code: 0 after a clean stop, 1 where something is wrong at start.</returns>
+    internal static async Task<int> RunAsync(string configuration)
+    {
+        try
+        {
+            if (!EpochCipher.IsSupported)
+                return Failure.Tell("this processor lacks the AES instructions (x86: AES-NI), which minting needs");
+            var settings = SettingsFile.Load(configuration);
+            if (settings.Dns is not { } dns)
+                return Failure.Tell($"{configuration}: has no [dns]: name listen addresses and zones there");
+            await RunAsync(settings, dns).ConfigureAwait(false);
+            return 0;
+        }
+        catch (Exception e) when (e is SettingsException or ZoneException or ListenException)
+        {
+            return Failure.Tell(e.Message);
+        }
+    }
+
+    private static async Task RunAsync(Settings settings, DnsSettings dns)
+    {
+        // The empty builder: no appsettings.json of the working directory and no environment variable has a say.
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = "/" });
+        builder.Services.AddSystemd();
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.ColorBehavior = LoggerColorBehavior.Disabled;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.UseUtcTimestamp = true;
+        });
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
+        using var host = builder.Build();
+        var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("dns");
+
+        var server = DnsServer.Start(settings, dns, TimeProvider.System, TcpTimeouts.Default, logger);
+        await using var _ = server.ConfigureAwait(false);
+        using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            server.Reload();
+        });
+        foreach (var endPoint in server.EndPoints.Where(endPoint => endPoint.Address.Equals(IPAddress.Any) || endPoint.Address.Equals(IPAddress.IPv6Any)))
+            logger.LogWarning("{EndPoint} is every address: on a host with several, UDP answers may leave from another than was asked; list the addresses instead", endPoint);
+        foreach (var zone in server.Responder.Zones.All)
+            logger.LogInformation("zone {Zone}: serial {Serial}, {Records} records, {Templates} templates", zone.Name, zone.Serial, zone.RecordCount, zone.TemplateCount);
+        await host.StartAsync().ConfigureAwait(false);
+        logger.LogInformation("ready: answering at {EndPoints}; {Keyring}", string.Join(", ", server.EndPoints), server.Keyring is { } keyring
+            ? $"keyring generation {keyring.Generation}"
+            : "no keyring yet, template names get SERVFAIL");
+        await host.WaitForShutdownAsync().ConfigureAwait(false);
+        logger.LogInformation("stopped");
+    }
+}
