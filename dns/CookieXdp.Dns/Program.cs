@@ -1,6 +1,6 @@
 using System.CommandLine;
-using CookieXdp.Configuration;
 using CookieXdp.Dns.Commands;
+using CookieXdp.Hosting;
 
 var config = new Option<string>("--config", "-c")
 {

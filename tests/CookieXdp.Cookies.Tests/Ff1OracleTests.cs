@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using System.Runtime.Intrinsics;
+using System.Security.Cryptography;
 using CsCheck;
 using Org.BouncyCastle.Crypto.Fpe;
 using Org.BouncyCastle.Crypto.Parameters;

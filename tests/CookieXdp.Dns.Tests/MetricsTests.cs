@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using CookieXdp.Configuration;
 using CookieXdp.Dns.Serving;
+using CookieXdp.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CookieXdp.Dns.Tests;
@@ -60,7 +60,7 @@ public sealed class MetricsTests
     public async Task A_port_in_use_is_named()
     {
         await using var first = TestServer.Start(TestZones.Usual);
-        var metrics = new DnsSettings([new IPEndPoint(IPAddress.Loopback, 0)], first.Server.MetricsEndPoint, [new("mx.example.com", first.ZonePath)]);
+        var metrics = new DnsSettings([new IPEndPoint(IPAddress.Loopback, TestPorts.Free())], first.Server.MetricsEndPoint, [new("mx.example.com", first.ZonePath)]);
         var error = Assert.Throws<ListenException>(() => DnsServer.Start(TestZones.Settings, metrics, TimeProvider.System, TcpTimeouts.Default, NullLogger.Instance));
         Assert.StartsWith($"cannot listen at {first.Server.MetricsEndPoint} (metrics): Address already in use", error.Message, StringComparison.Ordinal);
         var dns = new DnsSettings([first.Server.EndPoints[0]], null, [new("mx.example.com", first.ZonePath)]);

@@ -10,8 +10,8 @@ public sealed class ProgramTests : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cookiexdp-dns").FullName;
     private readonly List<TestProgram> _programs = [];
-    private readonly int _port = FreePort();
-    private readonly int _metricsPort = FreePort();
+    private readonly int _port = TestPorts.Free();
+    private readonly int _metricsPort = TestPorts.Free();
 
     public ProgramTests()
     {
@@ -181,28 +181,6 @@ public sealed class ProgramTests : IAsyncDisposable
 
     private static string Sorted(string lines) => string.Concat(lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal).Select(line => line + "\n"));
 
-    private static int FreePort()
-    {
-        // Bound for both transports at once, and of a range the system gives nobody by itself.
-        for (var attempt = 0; attempt < 200; attempt++)
-        {
-            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            var port = Random.Shared.Next(10_000, 30_000);
-            try
-            {
-                udp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Taken.
-            }
-        }
-        throw new InvalidOperationException("no loopback port is free");
-    }
-
     private string In(string name) => Path.Combine(_folder, name);
 
     private void WriteConfiguration(string address = "127.0.0.1") => File.WriteAllText(In("c.toml"), string.Create(CultureInfo.InvariantCulture, $"""
@@ -235,7 +213,7 @@ public sealed class ProgramTests : IAsyncDisposable
 
     private async Task<int> StartUnboundAsync()
     {
-        var port = FreePort();
+        var port = TestPorts.Free();
         File.WriteAllText(In("unbound.conf"), string.Create(CultureInfo.InvariantCulture, $"""
             server:
                 interface: 127.0.0.1@{port}

@@ -1,13 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
-using CookieXdp.Configuration;
 using CookieXdp.Cookies;
 using CookieXdp.Dns.Serving;
+using CookieXdp.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CookieXdp.Dns.Tests;
 
-/// <summary>The whole server in this process, on loopback ports that the system chooses, with a keyring of now.</summary>
+/// <summary>The whole server in this process, on loopback, with a keyring of now.</summary>
 internal sealed class TestServer : IAsyncDisposable
 {
     private readonly string _folder;
@@ -31,7 +31,7 @@ internal sealed class TestServer : IAsyncDisposable
         var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         KeyringFile.Publish(Path.Combine(folder, "keyring"), Keyring.Write([TestZones.Master], [.. TestZones.Settings.Prefixes.Select(prefix => prefix.Prefix)], 1, now));
         var settings = TestZones.Settings with { Keyring = Path.Combine(folder, "keyring") };
-        var dns = new DnsSettings([new IPEndPoint(address ?? IPAddress.Loopback, 0)], new IPEndPoint(address ?? IPAddress.Loopback, 0), [new("mx.example.com", Path.Combine(folder, "zone"))]);
+        var dns = new DnsSettings([new IPEndPoint(address ?? IPAddress.Loopback, TestPorts.Free())], new IPEndPoint(address ?? IPAddress.Loopback, 0), [new("mx.example.com", Path.Combine(folder, "zone"))]);
         return new(folder, DnsServer.Start(settings, dns, TimeProvider.System, timeouts ?? TcpTimeouts.Default, NullLogger.Instance));
     }
 

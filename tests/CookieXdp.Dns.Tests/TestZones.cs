@@ -1,8 +1,8 @@
 using System.Net;
-using CookieXdp.Configuration;
 using CookieXdp.Cookies;
 using CookieXdp.Dns.Answers;
 using CookieXdp.Dns.Zones;
+using CookieXdp.Hosting;
 
 namespace CookieXdp.Dns.Tests;
 

@@ -93,7 +93,7 @@ public sealed class UdpTests
     {
         var faults = new FaultLog(NullLogger.Instance);
         var counters = new QueryCounters(TestZones.Services.ByIndex.Count, isShared: true);
-        using var udp = new UdpEndPoint(new IPEndPoint(IPAddress.IPv6Any, 0), new TestResponder().Responder, counters, TimeProvider.System, faults);
+        using var udp = new UdpEndPoint(new IPEndPoint(IPAddress.IPv6Any, TestPorts.Free()), new TestResponder().Responder, counters, TimeProvider.System, faults);
         await using var tcp = new TcpEndPoint(udp.LocalEndPoint, new TestResponder().Responder, new ConnectionLimits(1, 1), new TcpCounters(counters), TimeProvider.System, TcpTimeouts.Default, faults, NullLogger.Instance);
         using var otherUdp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         otherUdp.Bind(new IPEndPoint(IPAddress.Any, udp.LocalEndPoint.Port));

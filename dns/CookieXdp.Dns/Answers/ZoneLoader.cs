@@ -1,5 +1,5 @@
-using CookieXdp.Configuration;
 using CookieXdp.Dns.Zones;
+using CookieXdp.Hosting;
 
 namespace CookieXdp.Dns.Answers;
 

@@ -1,6 +1,6 @@
-using CookieXdp.Configuration;
 using CookieXdp.Dns.Answers;
 using CookieXdp.Dns.Zones;
+using CookieXdp.Hosting;
 
 namespace CookieXdp.Dns.Commands;
 

@@ -1,13 +1,12 @@
 using System.Net;
 using System.Runtime.InteropServices;
-using CookieXdp.Configuration;
 using CookieXdp.Cookies;
 using CookieXdp.Dns.Serving;
 using CookieXdp.Dns.Zones;
+using CookieXdp.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 
 namespace CookieXdp.Dns.Commands;
 
@@ -36,19 +35,7 @@ internal static class RunCommand
 
     private static async Task RunAsync(Settings settings, DnsSettings dns)
     {
-        // The empty builder: no appsettings.json of the working directory and no environment variable has a say.
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = "/" });
-        builder.Services.AddSystemd();
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.UseUtcTimestamp = true;
-        });
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
-        using var host = builder.Build();
+        using var host = ProgramHost.Build("cookiexdp-dns");
         var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("dns");
 
         var server = DnsServer.Start(settings, dns, TimeProvider.System, TcpTimeouts.Default, logger);

@@ -1,6 +1,7 @@
 using System.Net;
 using CookieXdp.Dns.Answers;
 using CookieXdp.Dns.Zones;
+using CookieXdp.Hosting;
 using Prometheus;
 
 namespace CookieXdp.Dns.Serving;

@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
-using CookieXdp.Configuration;
 using CookieXdp.Cookies;
 using CookieXdp.Dns.Answers;
 using CookieXdp.Dns.Zones;
+using CookieXdp.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace CookieXdp.Dns.Serving;

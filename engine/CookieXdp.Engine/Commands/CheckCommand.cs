@@ -1,6 +1,6 @@
 using System.CommandLine;
-using CookieXdp.Configuration;
 using CookieXdp.Engine.Control;
+using CookieXdp.Hosting;
 
 namespace CookieXdp.Engine.Commands;
 

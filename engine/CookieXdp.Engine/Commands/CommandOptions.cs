@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Net;
-using CookieXdp.Configuration;
 using CookieXdp.Cookies;
+using CookieXdp.Hosting;
 
 namespace CookieXdp.Engine.Commands;
 

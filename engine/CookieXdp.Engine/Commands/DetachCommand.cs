@@ -1,7 +1,7 @@
 using System.CommandLine;
 using CookieXdp.AfXdp;
-using CookieXdp.Configuration;
 using CookieXdp.Engine.Control;
+using CookieXdp.Hosting;
 
 namespace CookieXdp.Engine.Commands;
 

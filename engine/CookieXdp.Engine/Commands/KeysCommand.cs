@@ -1,7 +1,7 @@
 using System.CommandLine;
-using CookieXdp.Configuration;
 using CookieXdp.Cookies;
 using CookieXdp.Engine.Control;
+using CookieXdp.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace CookieXdp.Engine.Commands;

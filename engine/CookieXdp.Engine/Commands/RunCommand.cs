@@ -1,6 +1,6 @@
 using System.CommandLine;
-using CookieXdp.Configuration;
 using CookieXdp.Engine.Control;
+using CookieXdp.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace CookieXdp.Engine.Commands;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using CookieXdp.AfXdp;
-using CookieXdp.Configuration;
+using CookieXdp.Hosting;
 
 namespace CookieXdp.Engine.Control;
 

@@ -1,8 +1,8 @@
 using CookieXdp.AfXdp;
-using CookieXdp.Configuration;
 using CookieXdp.Cookies;
 using CookieXdp.Dataplane;
 using CookieXdp.Engine.Workers;
+using CookieXdp.Hosting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

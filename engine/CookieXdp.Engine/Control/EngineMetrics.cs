@@ -4,6 +4,7 @@ using CookieXdp.AfXdp;
 using CookieXdp.Cookies;
 using CookieXdp.Dataplane;
 using CookieXdp.Engine.Workers;
+using CookieXdp.Hosting;
 using Prometheus;
 
 namespace CookieXdp.Engine.Control;
@@ -19,7 +20,7 @@ internal sealed class EngineMetrics : IDisposable
     private readonly List<Action> _copies = [];
     private readonly IReadOnlyList<Worker> _workers;
     private readonly MetricFactory _factory;
-    private readonly MetricServer _server;
+    private readonly MetricsEndPoint _endPoint;
 
     /// <summary>Serves /metrics.</summary>
     /// <exception cref="StartException">The address or port cannot be had.</exception>
@@ -37,16 +38,15 @@ internal sealed class EngineMetrics : IDisposable
         registry.AddBeforeCollectCallback(() => _copies.ForEach(copy => copy()));
         try
         {
-            _server = new MetricServer(HostOf(endPoint.Address), endPoint.Port, registry: registry);
-            _server.Start();
+            _endPoint = new MetricsEndPoint(endPoint, registry);
         }
-        catch (Exception e) when (e is HttpListenerException or SocketException)
+        catch (SocketException e)
         {
             throw new StartException($"edge.metrics: cannot listen at {endPoint}: {e.Message}", e);
         }
     }
 
-    public void Dispose() => _server.Dispose();
+    public void Dispose() => _endPoint.Dispose();
 
     private void AddFrames()
     {
@@ -126,8 +126,4 @@ internal sealed class EngineMetrics : IDisposable
     }
 
     private static string Label(Side side) => side == Side.Uplink ? "uplink" : "inside";
-
-    /// <summary>The host part of the listener's URL; "+" stands for every address.</summary>
-    private static string HostOf(IPAddress address) =>
-        address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) ? "+" : address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
 }

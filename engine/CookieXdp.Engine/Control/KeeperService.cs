@@ -1,5 +1,5 @@
-using CookieXdp.Configuration;
 using CookieXdp.Cookies;
+using CookieXdp.Hosting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

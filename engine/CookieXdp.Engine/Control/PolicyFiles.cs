@@ -1,5 +1,5 @@
-using CookieXdp.Configuration;
 using CookieXdp.Dataplane;
+using CookieXdp.Hosting;
 
 namespace CookieXdp.Engine.Control;
 

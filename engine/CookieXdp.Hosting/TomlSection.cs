@@ -3,7 +3,7 @@ using System.Net;
 using CookieXdp.Cookies;
 using Tomlyn.Syntax;
 
-namespace CookieXdp.Configuration;
+namespace CookieXdp.Hosting;
 
 /// <summary>
 /// A table of the configuration file as its reader asks for it: each question names a key, says what would be right where the

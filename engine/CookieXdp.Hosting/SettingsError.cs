@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace CookieXdp.Configuration;
+namespace CookieXdp.Hosting;
 
 /// <summary>One thing that is wrong with the configuration: where, and what would be right.</summary>
 /// <param name="File">The file's path as it was given.</param>

@@ -1,7 +1,7 @@
 using System.Net;
 using CookieXdp.Cookies;
 
-namespace CookieXdp.Configuration;
+namespace CookieXdp.Hosting;
 
 /// <summary>The whole configuration file. Immutable; a reload reads a new one.</summary>
 /// <param name="File">The path it was read from.</param>

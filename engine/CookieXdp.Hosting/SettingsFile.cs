@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using CookieXdp.Cookies;
 using Cookie = CookieXdp.Cookies.Cookie;
 
-namespace CookieXdp.Configuration;
+namespace CookieXdp.Hosting;
 
 /// <summary>Reads the configuration file, and says everything that is wrong with it at once.</summary>
 public static class SettingsFile

@@ -3,7 +3,7 @@ using System.Text;
 using CookieXdp.Cookies;
 using CsCheck;
 
-namespace CookieXdp.Configuration.Tests;
+namespace CookieXdp.Hosting.Tests;
 
 /// <summary>The configuration file: what it says, and what is said of a wrong one.</summary>
 public sealed class SettingsFileTests
