@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.Intrinsics;
 
 namespace CookieXdp.Cookies;
 
@@ -32,6 +33,9 @@ public readonly record struct CookiePrefix
 
     /// <summary>Whether an address of 16 bytes in network byte order lies in the prefix.</summary>
     public bool Contains(ReadOnlySpan<byte> address) => Of(address)._bits == _bits;
+
+    /// <summary>Whether an address, its 16 bytes in network byte order, lies in the prefix.</summary>
+    public bool Contains(Vector128<byte> address) => BinaryPrimitives.ReverseEndianness(address.AsUInt64().ToScalar()) >> 16 == _bits;
 
     /// <summary>Reads <c>2001:db8:25::/48</c>. Anything but an IPv6 /48 of zero host bits is refused.</summary>
     /// <param name="text">The prefix in text.</param>

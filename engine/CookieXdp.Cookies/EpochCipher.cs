@@ -1,11 +1,13 @@
+using System.Runtime.Intrinsics;
+using CookieXdp.Cookies.Forms;
+
 namespace CookieXdp.Cookies;
 
 /// <summary>One epoch key of one prefix, ready for use: between a cookie in the clear and the 80 low bits of its address.</summary>
-public sealed class EpochCipher
+public sealed unsafe class EpochCipher
 {
     private const byte FormatVersion = 1;
 
-    private readonly Ff1 _ff1;
 
     /// <summary>Prepares an epoch key.</summary>
     /// <param name="prefix">The prefix, which goes into the tweak.</param>
@@ -13,22 +15,21 @@ public sealed class EpochCipher
     /// <param name="key">The epoch key, 16 bytes.</param>
     public EpochCipher(CookiePrefix prefix, long epoch, ReadOnlySpan<byte> key)
     {
-        Span<byte> tweak = stackalloc byte[Ff1.TweakLength];
+        Span<byte> tweak = stackalloc byte[Ff1Key.TweakLength];
         prefix.CopyTo(tweak);
         tweak[CookiePrefix.ByteLength] = FormatVersion;
-        _ff1 = new Ff1(key, tweak, 2 * CookieBits.HalfBits);
+        Key = new Ff1Key(key, tweak, 2 * CookieBits.HalfBits);
         Prefix = prefix;
         Epoch = epoch;
     }
-
-    /// <summary>Whether this processor has the instructions that cookies need (x86: AES-NI).</summary>
-    public static bool IsSupported => Aes128.IsSupported;
 
     /// <summary>The prefix.</summary>
     public CookiePrefix Prefix { get; }
 
     /// <summary>The UTC day that the key is for.</summary>
     public long Epoch { get; }
+
+    internal Ff1Key Key { get; }
 
     /// <summary>Writes the address of a cookie.</summary>
     /// <param name="cookie">What it shall say; its epoch must be <see cref="Epoch"/>.</param>
@@ -38,10 +39,15 @@ public sealed class EpochCipher
     {
         if (cookie.Epoch != Epoch || (uint)cookie.Service > Cookie.MaxService || (uint)cookie.Tick >= CookieTime.TicksPerEpoch)
             throw new ArgumentOutOfRangeException(nameof(cookie), cookie, $"epoch {Epoch}, service 0–15, tick below 1350");
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Lanes];
+        var keys = stackalloc Vector128<byte>*[Ff1Form.Lanes];
         CookieBits.Pack(cookie, out var left, out var right);
-        _ff1.Encrypt(ref left, ref right);
+        halves[0] = Vector128.Create(left, right);
+        keys[0] = Key.Pointer;
+        Ff1Forms.Chosen.Encrypt(halves, keys, 1, CookieBits.HalfMask);
+        GC.KeepAlive(Key);
         Prefix.CopyTo(address);
-        CookieBits.WriteAddress(address[CookiePrefix.ByteLength..16], Epoch, left, right);
+        CookieBits.WriteAddress(address[CookiePrefix.ByteLength..16], Epoch, halves[0][0], halves[0][1]);
     }
 
     /// <summary>
@@ -52,8 +58,13 @@ public sealed class EpochCipher
     /// <param name="cookie">What it says.</param>
     public bool TryOpen(ReadOnlySpan<byte> address, out Cookie cookie)
     {
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Lanes];
+        var keys = stackalloc Vector128<byte>*[Ff1Form.Lanes];
         CookieBits.ReadAddress(address[CookiePrefix.ByteLength..16], out var epochMod4, out var left, out var right);
-        _ff1.Decrypt(ref left, ref right);
-        return CookieBits.TryUnpack(left, right, Epoch, out cookie) & epochMod4 == (int)(Epoch & 3);
+        halves[0] = Vector128.Create(left, right);
+        keys[0] = Key.Pointer;
+        Ff1Forms.Chosen.Decrypt(halves, keys, 1, CookieBits.HalfMask);
+        GC.KeepAlive(Key);
+        return CookieBits.TryUnpack(halves[0][0], halves[0][1], Epoch, out cookie) & epochMod4 == (int)(Epoch & 3);
     }
 }

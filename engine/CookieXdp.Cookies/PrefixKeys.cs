@@ -1,3 +1,6 @@
+using System.Runtime.Intrinsics;
+using CookieXdp.Cookies.Forms;
+
 namespace CookieXdp.Cookies;
 
 /// <summary>
@@ -12,8 +15,12 @@ public sealed class PrefixKeys
     /// <summary>Master secrets that may be in use at once: the active one, the one before it and the one after.</summary>
     public const int MasterCount = 3;
 
+    /// <summary>Stands where an epoch has no key, so that every lane of a batch has one; what it opens counts as false.</summary>
+    private static readonly Ff1Key _substitute = new(new byte[16], new byte[Ff1Key.TweakLength], 2 * CookieBits.HalfBits);
+
     // [master, epoch mod 4]: the two clear bits of an address name the slot.
     private readonly EpochCipher?[] _ciphers = new EpochCipher?[MasterCount * EpochCount];
+    private readonly CookieBatch.Slot[] _slots = new CookieBatch.Slot[MasterCount * EpochCount];
     private readonly int _masters;
 
     /// <summary>From the ciphers of up to <see cref="MasterCount"/> masters, the active one first.</summary>
@@ -37,6 +44,8 @@ public sealed class PrefixKeys
                 slot = cipher;
             }
         }
+        for (var slot = 0; slot < _slots.Length; slot++)
+            _slots[slot] = SlotOf(_ciphers[slot]);
     }
 
     /// <summary>The prefix that these keys are of.</summary>
@@ -101,6 +110,67 @@ public sealed class PrefixKeys
         }
         return false;
     }
+
+    /// <summary>Opens many addresses, each as <see cref="TryOpen"/> would. Allocates nothing.</summary>
+    /// <param name="addresses">16 bytes each, network byte order.</param>
+    /// <param name="unixSeconds">The time now.</param>
+    /// <param name="cookies">Receives what they say; not shorter than <paramref name="addresses"/>.</param>
+    public void Open(ReadOnlySpan<Vector128<byte>> addresses, long unixSeconds, Span<OpenedCookie> cookies) => Open(Ff1Forms.Chosen, addresses, unixSeconds, cookies);
+
+    /// <summary>Mints many addresses, each as the one for a single cookie would. Allocates nothing.</summary>
+    /// <param name="orders">What they shall say.</param>
+    /// <param name="addresses">Receives 16 bytes each, network byte order; not shorter than <paramref name="orders"/>.</param>
+    /// <returns>False where the keys do not reach to the time of every order; then none of the addresses is to be used.</returns>
+    public bool TryMint(ReadOnlySpan<MintOrder> orders, Span<Vector128<byte>> addresses) => TryMint(Ff1Forms.Chosen, orders, addresses);
+
+    internal unsafe void Open(Ff1Form form, ReadOnlySpan<Vector128<byte>> addresses, long unixSeconds, Span<OpenedCookie> cookies)
+    {
+        if (cookies.Length < addresses.Length)
+            throw new ArgumentException("shorter than the addresses", nameof(cookies));
+        var bounds = new CookieBatch.Bounds(
+            Prefix.Bits,
+            (ulong)Math.Max(0, CookieTime.EpochOf(unixSeconds) - 2) * CookieTime.EpochSeconds,
+            (ulong)Math.Clamp(unixSeconds + CookieTime.FutureTolerance, 0, CookieBatch.Slot.NoEpoch - 1));
+        fixed (Vector128<byte>* from = addresses)
+        fixed (OpenedCookie* to = cookies)
+        fixed (CookieBatch.Slot* slots = _slots)
+        {
+            for (var first = 0; first < addresses.Length; first += CookieBatch.Piece)
+                CookieBatch.Open(form, from + first, Math.Min(CookieBatch.Piece, addresses.Length - first), slots, bounds, to + first);
+            // During a rotation of the master: what the active one did not open, one of the others may.
+            for (var master = 1; master < _masters; master++)
+            {
+                for (var i = 0; i < addresses.Length; i++)
+                {
+                    if (!to[i].IsGenuine)
+                        CookieBatch.Open(form, from + i, 1, slots + master * EpochCount, bounds, to + i);
+                }
+            }
+        }
+        GC.KeepAlive(this);
+    }
+
+    internal unsafe bool TryMint(Ff1Form form, ReadOnlySpan<MintOrder> orders, Span<Vector128<byte>> addresses)
+    {
+        if (addresses.Length < orders.Length)
+            throw new ArgumentException("shorter than the orders", nameof(addresses));
+        var usable = true;
+        fixed (MintOrder* from = orders)
+        fixed (Vector128<byte>* to = addresses)
+        fixed (CookieBatch.Slot* slots = _slots)
+        {
+            for (var first = 0; first < orders.Length; first += CookieBatch.Piece)
+                usable &= CookieBatch.TryMint(form, from + first, Math.Min(CookieBatch.Piece, orders.Length - first), slots, Prefix.Bits, to + first);
+        }
+        GC.KeepAlive(this);
+        return usable;
+    }
+
+    private static unsafe CookieBatch.Slot SlotOf(EpochCipher? cipher) => new()
+    {
+        Key = (cipher?.Key ?? _substitute).Pointer,
+        EpochStart = cipher is null ? CookieBatch.Slot.NoEpoch : (uint)Math.Min((ulong)cipher.Epoch * CookieTime.EpochSeconds, CookieBatch.Slot.NoEpoch),
+    };
 
     private EpochCipher? ActiveCipher(long epoch) => _ciphers[(int)(epoch & 3)] is { } cipher && cipher.Epoch == epoch ? cipher : null;
 }

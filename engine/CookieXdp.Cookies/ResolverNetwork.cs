@@ -47,6 +47,11 @@ public readonly record struct ResolverNetwork
         return isIpv6 || (network & ((1UL << Ipv4Shift) - 1)) == 0;
     }
 
+    /// <summary>Family and network as they stand in the cookie: the family bit above the network's 41.</summary>
+    internal ulong Value => _value;
+
+    internal static ResolverNetwork FromValue(ulong value) => new(value);
+
     /// <summary>From an IPv4 address as a number, its first byte the most significant.</summary>
     public static ResolverNetwork FromIpv4(uint address) => new((ulong)address << Ipv4Shift);
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using CookieXdp.Cookies;
 
 namespace CookieXdp.Dataplane;
@@ -9,6 +10,12 @@ namespace CookieXdp.Dataplane;
 /// </summary>
 public sealed unsafe class PacketPath
 {
+    /// <summary>The greatest number of frames in a batch.</summary>
+    public const int MaxBatch = 64;
+
+    private readonly int[] _waiting = new int[MaxBatch];
+    private readonly Vector128<byte>[] _addresses = new Vector128<byte>[MaxBatch];
+    private readonly OpenedCookie[] _opened = new OpenedCookie[MaxBatch];
     private readonly FlowTable _flows;
     private readonly WorkerCounters _counters;
 
@@ -25,7 +32,7 @@ public sealed unsafe class PacketPath
     /// Judges and rewrites a batch. Afterwards each frame either is to be transmitted on the other side
     /// (<see cref="Frame.Drop"/> None) or has been counted as dropped.
     /// </summary>
-    /// <param name="frames">The frames, all received on one side.</param>
+    /// <param name="frames">The frames, all received on one side; up to <see cref="MaxBatch"/>.</param>
     /// <param name="from">The side.</param>
     /// <param name="snapshot">What to judge by.</param>
     /// <param name="unixSeconds">The time now, for cookies.</param>
@@ -33,41 +40,84 @@ public sealed unsafe class PacketPath
     public void Process(Span<Frame> frames, Side from, PathSnapshot snapshot, long unixSeconds, uint uptime)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
+        if (frames.Length > MaxBatch)
+            throw new ArgumentException($"more than {MaxBatch} frames", nameof(frames));
         _flows.Enter();
-        foreach (ref var frame in frames)
+        var waiting = 0;
+        for (var i = 0; i < frames.Length; i++)
         {
+            ref var frame = ref frames[i];
             _counters.CountReceived(from, frame.Length);
-            var drop = FrameParser.Parse(ref frame);
-            if (drop == DropReason.None)
-            {
-                drop = from == Side.Uplink
-                    ? FromClient(ref frame, snapshot, unixSeconds, uptime)
-                    : FromBackend(ref frame, snapshot, uptime);
-            }
-            frame.Drop = drop;
-            if (drop != DropReason.None)
-                _counters.CountDropped(drop);
+            frame.Drop = FrameParser.Parse(ref frame);
+            if (frame.Drop != DropReason.None)
+                continue;
+            if (from == Side.Inside)
+                frame.Drop = FromBackend(ref frame, snapshot, uptime);
+            else if (!TryFollowFlow(ref frame, snapshot, uptime))
+                _waiting[waiting++] = i;
         }
+        if (waiting > 0)
+            JudgeWaiting(frames, waiting, snapshot, unixSeconds, uptime);
         _flows.Exit();
+        foreach (ref readonly var frame in frames)
+        {
+            if (frame.Drop != DropReason.None)
+                _counters.CountDropped(frame.Drop);
+        }
     }
 
-    private DropReason FromClient(ref Frame frame, PathSnapshot snapshot, long unixSeconds, uint uptime)
+    /// <summary>Sends a client's frame on where its flow is known; false where the cookie decides.</summary>
+    private bool TryFollowFlow(ref Frame frame, PathSnapshot snapshot, uint uptime)
     {
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
-        var key = FlowKey.FromClient(ip, tcp);
         var flags = (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset];
+        var flow = _flows.FindByClient(FlowKey.FromClient(ip, tcp));
+        if (flow is null || IsReopened(flow, flags))
+            return false;
+        _flows.Touch(flow, TcpState.AfterClient(flow, flags, FrameParser.ReadUInt32(tcp + HeaderLayout.TcpAcknowledgmentOffset)), uptime);
+        frame.Drop = SendToBackend(ref frame, flow, snapshot);
+        return true;
+    }
+
+    /// <summary>Opens the cookies of all frames without a flow together, and then judges the frames in the order they came in.</summary>
+    private void JudgeWaiting(Span<Frame> frames, int waiting, PathSnapshot snapshot, long unixSeconds, uint uptime)
+    {
+        for (var i = 0; i < waiting; i++)
+        {
+            ref var frame = ref frames[_waiting[i]];
+            frame.Drop = DropReason.FalseCookie;
+            _addresses[i] = Vector128.Load(frame.Data + frame.NetworkOffset + HeaderLayout.Ipv6DestinationOffset);
+        }
+        // Each prefix judges what lies in it, with all addresses opened together. Mostly there is one prefix; what lies in none is false.
+        foreach (var rules in snapshot.Prefixes)
+        {
+            rules.Keys?.Open(_addresses.AsSpan(0, waiting), unixSeconds, _opened);
+            for (var i = 0; i < waiting; i++)
+            {
+                if (!rules.Prefix.Contains(_addresses[i]))
+                    continue;
+                ref var frame = ref frames[_waiting[i]];
+                frame.Drop = rules.Keys is null ? DropReason.NoKeys : FromClient(ref frame, rules, _opened[i], snapshot, unixSeconds, uptime);
+            }
+        }
+    }
+
+    private DropReason FromClient(ref Frame frame, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime)
+    {
+        // A frame of this same batch may have made the flow meanwhile.
+        if (TryFollowFlow(ref frame, snapshot, uptime))
+            return frame.Drop;
+        var ip = frame.Data + frame.NetworkOffset;
+        var tcp = frame.Data + frame.TransportOffset;
+        var key = FlowKey.FromClient(ip, tcp);
         var flow = _flows.FindByClient(key);
-        if (flow is null || (flow->State == FlowState.Closing && IsOpening(flags)))
-        {
-            // A closed connection's port used again is as new as any other: judged first, and only then does the old flow go.
-            if (Admit(ip, key, flags, snapshot, unixSeconds, uptime, ref flow) is not DropReason.None and var drop)
-                return drop;
-        }
-        else
-        {
-            _flows.Touch(flow, TcpState.AfterClient(flow, flags, FrameParser.ReadUInt32(tcp + HeaderLayout.TcpAcknowledgmentOffset)), uptime);
-        }
+        var drop = Admit(ip, key, (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset], rules, cookie, snapshot, unixSeconds, uptime, ref flow);
+        return drop == DropReason.None ? SendToBackend(ref frame, flow, snapshot) : drop;
+    }
+
+    private static DropReason SendToBackend(ref Frame frame, Flow* flow, PathSnapshot snapshot)
+    {
         var backend = snapshot.Backends[flow->Backend];
         if (!backend.NextHop.IsResolved)
             return DropReason.NeighbourUnresolved;
@@ -90,14 +140,11 @@ public sealed unsafe class PacketPath
         return DropReason.None;
     }
 
-    /// <summary>Opens the cookie of a frame without a flow (or with one that is closing), asks policy, and makes the flow.</summary>
-    private DropReason Admit(byte* ip, in FlowKey key, TcpFlags flags, PathSnapshot snapshot, long unixSeconds, uint uptime, ref Flow* flow)
+    /// <summary>Asks policy about a frame without a flow (or with one that is closing), and makes the flow.</summary>
+    private DropReason Admit(
+        byte* ip, in FlowKey key, TcpFlags flags, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime, ref Flow* flow)
     {
-        var destination = new ReadOnlySpan<byte>(ip + HeaderLayout.Ipv6DestinationOffset, HeaderLayout.AddressLength);
-        var rules = RulesOf(snapshot, destination);
-        if (rules?.Keys is null)
-            return rules is null ? DropReason.FalseCookie : DropReason.NoKeys;
-        var genuine = rules.Keys.TryOpen(destination, unixSeconds, out var cookie);
+        var genuine = cookie.IsGenuine;
         if (!IsOpening(flags))
             return genuine ? DropReason.NoFlow : DropReason.FalseCookie;
         if (!genuine)
@@ -143,16 +190,8 @@ public sealed unsafe class PacketPath
         return reason;
     }
 
-    private static PrefixRules? RulesOf(PathSnapshot snapshot, ReadOnlySpan<byte> destination)
-    {
-        var bits = CookiePrefix.Of(destination).Bits;
-        foreach (var rules in snapshot.Prefixes)
-        {
-            if (rules.Prefix.Bits == bits)
-                return rules;
-        }
-        return null;
-    }
+    /// <summary>Whether a closed connection's port is being used again: that is as new as any other connection.</summary>
+    private static bool IsReopened(Flow* flow, TcpFlags flags) => flow->State == FlowState.Closing && IsOpening(flags);
 
     /// <summary>Whether a segment opens a connection: SYN alone.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

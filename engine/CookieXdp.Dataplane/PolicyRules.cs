@@ -44,7 +44,7 @@ public sealed class PolicyRules
     /// <param name="service">The service asked for.</param>
     /// <param name="unixSeconds">The time now.</param>
     /// <returns>None: accept; else the reason to drop.</returns>
-    internal DropReason Judge(in Cookie cookie, ReadOnlySpan<byte> client, ServiceRules service, long unixSeconds)
+    internal DropReason Judge(in OpenedCookie cookie, ReadOnlySpan<byte> client, ServiceRules service, long unixSeconds)
     {
         if (cookie.AgeAt(unixSeconds) >= service.StaleFor)
             return DropReason.Expired;

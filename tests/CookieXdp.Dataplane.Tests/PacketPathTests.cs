@@ -233,6 +233,41 @@ public sealed class PacketPathTests : IDisposable
         }, iter: 20_000);
 
     [Fact]
+    public unsafe void Within_one_batch_frames_of_a_new_flow_follow_their_SYN_and_each_prefix_has_its_own_say()
+    {
+        var other = Cookies.CookiePrefix.Parse("2001:db8:26::/48");
+        var otherKeys = Cookies.PrefixKeys.Derive(Cookies.MasterSecret.FromBytes([.. Enumerable.Repeat((byte)3, 32)]), other, Rig.Now);
+        var otherCookie = new byte[16];
+        otherKeys.TryMint(Cookies.ResolverNetwork.Unknown, Rig.Now, 4, verified: false, ecs: false, otherCookie);
+        var services = new ServiceRules?[5];
+        services[4] = new ServiceRules([80], 0, 3600, 7200);
+        _rig.Snapshot = _rig.Snapshot with { Prefixes = [.. _rig.Snapshot.Prefixes, new PrefixRules(other, otherKeys, services)] };
+        var syn = new Packet { Destination = _cookie };
+        var expected = new (byte[] Frame, DropReason Drop)[]
+        {
+            ((syn with { Flags = TcpFlags.Ack }).ToBytes(), DropReason.NoFlow), // before its SYN
+            (syn.ToBytes(), DropReason.None),
+            ((syn with { Flags = TcpFlags.Ack }).ToBytes(), DropReason.None),
+            (Make("random"), DropReason.FalseCookie),
+            (new Packet { Destination = new System.Net.IPAddress(otherCookie).ToString(), DestinationPort = 80, SourcePort = 41000 }.ToBytes(), DropReason.None),
+            (new Packet { Destination = new System.Net.IPAddress(otherCookie).ToString(), DestinationPort = 25, SourcePort = 41001 }.ToBytes(), DropReason.WrongPort),
+            (Make("outside"), DropReason.FalseCookie),
+            (syn.ToBytes(), DropReason.None), // the SYN again
+        };
+        var memory = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)expected.Length, 2048);
+        var frames = new Frame[expected.Length];
+        for (var i = 0; i < frames.Length; i++)
+        {
+            expected[i].Frame.CopyTo(new Span<byte>(memory + i * 2048, 2048));
+            frames[i] = new Frame { Data = memory + i * 2048, Length = expected[i].Frame.Length };
+        }
+        _rig.Send(frames);
+        System.Runtime.InteropServices.NativeMemory.Free(memory);
+        Assert.Equal(expected.Select(row => row.Drop), frames.Select(frame => frame.Drop));
+        Assert.Equal(2, _rig.Flows.CountOf(FlowState.HalfOpen));
+    }
+
+    [Fact]
     public unsafe void The_path_allocates_nothing()
     {
         // Frames that open, pass, are refused, and come back, many at once.
@@ -255,7 +290,8 @@ public sealed class PacketPathTests : IDisposable
                 frames[i] = new Frame { Data = data, Length = packets[i].Length };
             }
             var before = GC.GetAllocatedBytesForCurrentThread();
-            rig.Send(frames);
+            for (var first = 0; first < frames.Length; first += PacketPath.MaxBatch)
+                rig.Send(frames.AsSpan(first, Math.Min(PacketPath.MaxBatch, frames.Length - first)));
             allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         }
         System.Runtime.InteropServices.NativeMemory.Free(memory);

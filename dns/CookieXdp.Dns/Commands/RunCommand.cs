@@ -19,15 +19,13 @@ internal static class RunCommand
     {
         try
         {
-            if (!EpochCipher.IsSupported)
-                return Failure.Tell("this processor lacks the AES instructions (x86: AES-NI), which minting needs");
             var settings = SettingsFile.Load(configuration);
             if (settings.Dns is not { } dns)
                 return Failure.Tell($"{configuration}: has no [dns]: name listen addresses and zones there");
             await RunAsync(settings, dns).ConfigureAwait(false);
             return 0;
         }
-        catch (Exception e) when (e is SettingsException or ZoneException or ListenException)
+        catch (Exception e) when (e is SettingsException or ZoneException or ListenException or PlatformNotSupportedException)
         {
             return Failure.Tell(e.Message);
         }
@@ -47,6 +45,8 @@ internal static class RunCommand
         });
         foreach (var endPoint in server.EndPoints.Where(endPoint => endPoint.Address.Equals(IPAddress.Any) || endPoint.Address.Equals(IPAddress.IPv6Any)))
             logger.LogWarning("{EndPoint} is every address: on a host with several, UDP answers may leave from another than was asked; list the addresses instead", endPoint);
+        if (CookieForm.IsSlow)
+            logger.LogWarning("cookies are minted without AES instructions, some fifty times slower than with them");
         foreach (var zone in server.Responder.Zones.All)
             logger.LogInformation("zone {Zone}: serial {Serial}, {Records} records, {Templates} templates", zone.Name, zone.Serial, zone.RecordCount, zone.TemplateCount);
         await host.StartAsync().ConfigureAwait(false);

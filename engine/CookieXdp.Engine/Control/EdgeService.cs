@@ -48,7 +48,7 @@ internal sealed class EdgeService : IHostedService, IDisposable
         {
             await StartPartsAsync(cancellationToken);
         }
-        catch (Exception e) when (e is XdpException or IOException or InvalidDataException or UnauthorizedAccessException)
+        catch (Exception e) when (e is XdpException or IOException or InvalidDataException or UnauthorizedAccessException or PlatformNotSupportedException)
         {
             throw new StartException(e.Message, e);
         }
@@ -71,8 +71,8 @@ internal sealed class EdgeService : IHostedService, IDisposable
 
     private async Task StartPartsAsync(CancellationToken cancellationToken)
     {
-        if (!EpochCipher.IsSupported)
-            throw new StartException("this processor lacks the AES instructions (x86: AES-NI), which opening cookies needs");
+        if (CookieForm.IsSlow)
+            Warn("cookies are opened without AES instructions, some fifty times slower than with them");
         _policy = PolicyFiles.Load(_settings.Policy, Warn);
         var uplink = FindDevice(Edge.Uplink);
         var inside = FindDevice(Edge.Inside);

@@ -11,7 +11,7 @@ namespace CookieXdp.Engine.Workers;
 /// </summary>
 internal sealed unsafe class Worker : IDisposable
 {
-    private const int BatchSize = 64;
+    private const int BatchSize = PacketPath.MaxBatch;
 
     /// <summary>Milliseconds that a worker with nothing to do sleeps at most: it has to show that it is alive.</summary>
     private const int IdleWait = 250;

@@ -1,0 +1,180 @@
+using System.Net;
+using System.Runtime.Intrinsics;
+using CookieXdp.Cookies.Forms;
+
+namespace CookieXdp.Cookies.Tests;
+
+/// <summary>Batches against one at a time: every form, mixed epochs, and addresses that were never minted.</summary>
+public sealed class BatchTests
+{
+    private const long Now = 1_700_000_000;
+
+    private static readonly MintOrder[] _noOrders = [];
+
+    public static TheoryData<string> Forms => [.. Ff1Forms.All.Select(form => form.Name)];
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void A_million_random_cookies_open_to_what_went_in_whatever_master_prefix_and_epoch(string name)
+    {
+        var form = Ff1Forms.Choose(name);
+        // The software form is some fifty times slower; it is tested for its logic, which does not depend on the number.
+        var masters = name == "software" ? 4 : 100;
+        const int perMaster = 10_048;
+        var random = new Random(78);
+        var addresses = new Vector128<byte>[perMaster];
+        var opened = new OpenedCookie[perMaster];
+        var orders = new MintOrder[perMaster];
+        var single = new byte[16];
+        for (var master = 0; master < masters; master++)
+        {
+            var secret = new byte[32];
+            random.NextBytes(secret);
+            var prefix = CookiePrefix.Of([0x20, 0x01, (byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256)]);
+            var now = random.NextInt64(3 * 86400, uint.MaxValue - 2 * 86400);
+            var keys = PrefixKeys.Derive(MasterSecret.FromBytes(secret), prefix, now);
+            var expected = new Cookie[perMaster];
+            for (var i = 0; i < perMaster; i++)
+            {
+                var mintedAt = now - random.NextInt64(2 * 86400 + now % 86400 + 1) + (i % 97 == 0 ? 100 : 0);
+                var network = (i % 3) switch
+                {
+                    0 => ResolverNetwork.FromIpv4((uint)random.NextInt64(1L << 32)),
+                    1 => Network(random.NextInt64()),
+                    _ => ResolverNetwork.Unknown,
+                };
+                orders[i] = new MintOrder(network, mintedAt, random.Next(16), random.Next(2) == 0, random.Next(2) == 0);
+                expected[i] = new Cookie(network, mintedAt / 86400, (int)(mintedAt % 86400 / 64), (int)orders[i].Service, (orders[i].Marks & 2) != 0, (orders[i].Marks & 1) != 0);
+            }
+            Assert.True(keys.TryMint(form, orders, addresses));
+            keys.Open(form, addresses, now, opened);
+            for (var i = 0; i < perMaster; i++)
+            {
+                if (!opened[i].IsGenuine || opened[i].ToCookie() != expected[i])
+                    Assert.Fail($"{expected[i]} opened to {opened[i].IsGenuine} {opened[i].ToCookie()}");
+            }
+            // and one at a time says and writes the same
+            for (var i = 0; i < perMaster; i += 50)
+            {
+                Assert.True(keys.TryMint(expected[i].Resolver, orders[i].MintedAt, expected[i].Service, expected[i].Verified, expected[i].Ecs, single));
+                Assert.Equal(addresses[i], Vector128.Create(single));
+                Assert.True(keys.TryOpen(single, now, out var cookie));
+                Assert.Equal(expected[i], cookie);
+            }
+        }
+    }
+
+    [Fact]
+    public void Every_single_bit_change_of_ten_thousand_cookies_is_false_but_for_as_many_as_chance_allows()
+    {
+        var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, Now);
+        var orders = Enumerable.Range(0, 10_000).Select(i => new MintOrder(ResolverNetwork.FromIpv4((uint)i * 2654435761), Now - i * 13 % 170_000, i & 15, (i & 16) != 0, (i & 32) != 0)).ToArray();
+        var addresses = new Vector128<byte>[orders.Length];
+        Assert.True(keys.TryMint(orders, addresses));
+        var changed = new Vector128<byte>[80];
+        var opened = new OpenedCookie[80];
+        var genuine = 0;
+        foreach (var address in addresses)
+        {
+            for (var bit = 0; bit < 80; bit++)
+                changed[bit] = address ^ Vector128<byte>.Zero.WithElement(6 + bit / 8, (byte)(0x80 >> (bit % 8)));
+            keys.Open(changed, Now, opened);
+            genuine += opened.Count(cookie => cookie.IsGenuine);
+        }
+        // 800 000 random plaintexts, each genuine with 2^-20.6: 0.5 expected. The keys are fixed, so the number is, too.
+        Assert.InRange(genuine, 0, 2);
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void What_was_not_minted_is_judged_as_one_at_a_time_judges_it(string name)
+    {
+        var form = Ff1Forms.Choose(name);
+        var random = new Random(1);
+        var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, Now);
+        var addresses = new Vector128<byte>[name == "software" ? 4096 : 100_000];
+        var bytes = new byte[16];
+        for (var i = 0; i < addresses.Length; i++)
+        {
+            random.NextBytes(bytes);
+            if (i % 8 != 0)
+                KnownAnswerTests.Prefix.CopyTo(bytes);
+            addresses[i] = Vector128.Create(bytes);
+        }
+        var opened = new OpenedCookie[addresses.Length];
+        keys.Open(form, addresses, Now, opened);
+        for (var i = 0; i < addresses.Length; i++)
+        {
+            addresses[i].CopyTo(bytes);
+            if (keys.TryOpen(bytes, Now, out _) != opened[i].IsGenuine)
+                Assert.Fail($"{new IPAddress(bytes)}: one at a time and a batch disagree");
+        }
+    }
+
+    [Theory]
+    [InlineData(-128, true)]
+    [InlineData(-192, false)]
+    [InlineData(0, true)]
+    public void Time_is_judged_alike(int age, bool genuine)
+    {
+        const long now = Now / 64 * 64;
+        var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, now);
+        var address = new Vector128<byte>[1];
+        Assert.True(keys.TryMint([new MintOrder(ResolverNetwork.Unknown, now - age, 1, verified: false, ecs: false)], address));
+        var opened = new OpenedCookie[1];
+        keys.Open(address, now, opened);
+        Assert.Equal(genuine, opened[0].IsGenuine);
+        // keys that nobody has renewed: an epoch is no longer of the four
+        keys.Open(address, now + 3 * 86400, opened);
+        Assert.False(opened[0].IsGenuine);
+    }
+
+    [Fact]
+    public void An_order_beyond_the_keys_fails_the_batch()
+    {
+        var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, Now);
+        var addresses = new Vector128<byte>[2];
+        foreach (var time in new[] { Now + 2 * 86400, Now + 4 * 86400, Now - 3 * 86400, Now - 4 * 86400 })
+            Assert.False(keys.TryMint([new MintOrder(ResolverNetwork.Unknown, Now, 1, verified: false, ecs: false), new MintOrder(ResolverNetwork.Unknown, time, 1, verified: false, ecs: false)], addresses));
+        Assert.True(keys.TryMint(_noOrders, []));
+    }
+
+    [Fact]
+    public void During_a_rotation_a_batch_opens_what_either_master_minted()
+    {
+        using var other = MasterSecret.FromBytes([.. Enumerable.Repeat((byte)9, 32)]);
+        var keys = Keyring.Read(Keyring.Write([KnownAnswerTests.Master, other], [KnownAnswerTests.Prefix], 1, Now)).KeysOf(KnownAnswerTests.Prefix)!;
+        var addresses = new Vector128<byte>[3];
+        MintOrder[] order = [new(ResolverNetwork.Unknown, Now, 1, verified: false, ecs: false)];
+        Assert.True(PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, Now).TryMint(order, addresses.AsSpan(0, 1)));
+        Assert.True(PrefixKeys.Derive(other, KnownAnswerTests.Prefix, Now).TryMint(order, addresses.AsSpan(1, 1)));
+        addresses[2] = addresses[0] ^ Vector128<byte>.Zero.WithElement(15, (byte)1);
+        var opened = new OpenedCookie[3];
+        keys.Open(addresses, Now, opened);
+        Assert.Equal([true, true, false], opened.Select(cookie => cookie.IsGenuine));
+    }
+
+    [Fact]
+    public void Batches_allocate_nothing()
+    {
+        var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, Now);
+        var orders = Enumerable.Range(0, 256).Select(i => new MintOrder(ResolverNetwork.FromIpv4((uint)i), Now, 1, verified: false, ecs: false)).ToArray();
+        var addresses = new Vector128<byte>[256];
+        var opened = new OpenedCookie[256];
+        long allocated = 0;
+        for (var i = 0; i < 20; i++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            keys.TryMint(orders, addresses);
+            keys.Open(addresses, Now, opened);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+        Assert.Equal(0, allocated);
+    }
+
+    private static ResolverNetwork Network(long bits)
+    {
+        ResolverNetwork.TryFromBits(isIpv6: true, (ulong)bits, out var network);
+        return network;
+    }
+}
