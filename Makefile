@@ -14,6 +14,10 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 export UseSharedCompilation = false
 
+# Nor a temporary file outside of the repository.
+export TMPDIR = $(CURDIR)/out/tmp
+$(shell mkdir -p out/tmp)
+
 DOTNET_FLAGS = --verbosity quiet -nodeReuse:false
 SETTINGS     = Directory.Build.props Directory.Packages.props .editorconfig global.json
 SHARED       = $(shell find engine -name '*.cs' -o -name '*.csproj')

@@ -51,8 +51,7 @@ public readonly record struct CookiePrefix
             error = $"'{text}' is not an IPv6 /48: write it as 2001:db8:25::/48";
             return false;
         }
-        if (!IPAddress.TryParse(text.AsSpan(0, slash), out var address) || address.AddressFamily != AddressFamily.InterNetworkV6
-            || text.AsSpan(0, slash).ContainsAny('%', '['))
+        if (!AddressText.TryParse(text.AsSpan(0, slash), out var address) || address.AddressFamily != AddressFamily.InterNetworkV6)
         {
             error = $"'{text}' is not an IPv6 /48: '{text[..slash]}' is no IPv6 address";
             return false;

@@ -19,6 +19,7 @@ public sealed class KeyringKeeper
     private readonly string _keyringPath;
     private readonly IReadOnlyCollection<CookiePrefix> _prefixes;
     private readonly Action<string> _report;
+    private readonly Action<string> _warn;
     private ulong _generation;
     private long _published = long.MinValue;
     private long _publishedEpoch = long.MinValue;
@@ -29,13 +30,15 @@ public sealed class KeyringKeeper
     /// <param name="masterPath">The master file.</param>
     /// <param name="keyringPath">Where to publish.</param>
     /// <param name="prefixes">The prefixes to derive keys for.</param>
-    /// <param name="report">Told what was done, and, once each, what is wrong.</param>
-    public KeyringKeeper(string masterPath, string keyringPath, IReadOnlyCollection<CookiePrefix> prefixes, Action<string> report)
+    /// <param name="report">Told what was done.</param>
+    /// <param name="warn">Told what is wrong, once each.</param>
+    public KeyringKeeper(string masterPath, string keyringPath, IReadOnlyCollection<CookiePrefix> prefixes, Action<string> report, Action<string> warn)
     {
         _masterPath = masterPath;
         _keyringPath = keyringPath;
         _prefixes = prefixes;
         _report = report;
+        _warn = warn;
     }
 
     /// <summary>
@@ -46,6 +49,7 @@ public sealed class KeyringKeeper
     {
         if (File.Exists(_masterPath))
             return false;
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(_masterPath))!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var secret = System.Security.Cryptography.RandomNumberGenerator.GetBytes(MasterSecret.Length);
         var temporary = _masterPath + ".new";
         File.Delete(temporary);
@@ -77,6 +81,8 @@ public sealed class KeyringKeeper
                 if (changed)
                     _generation = NextGeneration();
                 KeyringFile.Publish(_keyringPath, Keyring.Write(masters, _prefixes, _generation, unixSeconds));
+                if (_publishedMasters.Length > 0 && names != _publishedMasters)
+                    _warn("the master files have changed: what a master minted that is no longer there does not open any more");
                 if (changed)
                     _report($"published generation {_generation}: {_prefixes.Count} prefix(es), {masters.Count} master(s), epochs {Math.Max(0, epoch - 2)} to {epoch + 1}");
                 (_published, _publishedEpoch, _publishedMasters) = (unixSeconds, epoch, names);
@@ -87,7 +93,7 @@ public sealed class KeyringKeeper
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             if (_lastProblem != e.Message)
-                _report(e.Message);
+                _warn(_publishedEpoch == long.MinValue ? e.Message : $"{e.Message}; what is published stays, and mints until the end of epoch {_publishedEpoch + 1}");
             _lastProblem = e.Message;
             return false;
         }

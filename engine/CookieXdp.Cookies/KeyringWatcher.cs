@@ -55,7 +55,7 @@ public sealed class KeyringWatcher : IDisposable
         try
         {
             var keyring = KeyringFile.Read(_path);
-            if (_lastProblem is not null)
+            if (_lastProblem is not null && _current is not null)
                 _report($"{_path}: the keyring is readable again");
             _lastProblem = null;
             var changed = _current?.Generation != keyring.Generation;

@@ -73,6 +73,8 @@ public sealed class MasterSecret : IDisposable
     {
         Span<byte> content = stackalloc byte[2 * Length + 3];
         int length;
+        if (Directory.Exists(path))
+            throw new InvalidDataException($"{path}: is a folder, and no master file");
         using (var file = File.OpenRead(path))
             length = file.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
         var ok = TryParse(content[..length], out var secret, out var error);

@@ -21,7 +21,7 @@ public enum DropReason : byte
     /// <summary>A TCP header that cannot be: too short, or flags that no TCP sends together.</summary>
     BadTcpHeader,
 
-    /// <summary>A source no packet may have: multicast, unspecified or loopback.</summary>
+    /// <summary>A source that nobody on the internet has: multicast, link-local, of ::/8, of a protected prefix, or a backend's.</summary>
     BadSource,
 
     /// <summary>Its hop limit ended here.</summary>

@@ -29,6 +29,9 @@ public struct Flow
     internal int Backend;
     internal uint LastSeen;
     internal uint BackendIsn;
+
+    /// <summary>What the backend has acknowledged last: the next byte that it expects of the client.</summary>
+    internal uint BackendAcknowledgment;
     internal ushort ForwardDelta;
     internal FlowState State;
     internal FlowMarks Marks;
@@ -140,7 +143,7 @@ public sealed unsafe class FlowTable : IDisposable
     }
 
     /// <summary>
-    /// Adds a half-open flow; neither key may be there. Where the table is full the oldest half-open flow goes, else the oldest closing
+    /// Adds a half-open flow; neither key may be there. Where the table is full the oldest closing flow goes, else the oldest half-open
     /// one, never an established one.
     /// </summary>
     /// <returns>The flow, or null where only established ones are left.</returns>
@@ -217,9 +220,10 @@ public sealed unsafe class FlowTable : IDisposable
 
     private bool TryShed()
     {
-        var victim = _lists[(int)FlowState.HalfOpen].Oldest;
+        // What has ended goes before what begins: else ended connections, which stay for minutes, would leave no room for a handshake.
+        var victim = _lists[(int)FlowState.Closing].Oldest;
         if (victim == None)
-            victim = _lists[(int)FlowState.Closing].Oldest;
+            victim = _lists[(int)FlowState.HalfOpen].Oldest;
         if (victim == None)
             return false;
         Remove(_flows + victim);

@@ -69,7 +69,9 @@ internal static unsafe class FrameParser
     /// <summary>The next-header values that RFC 8200, section 4 and RFC 7045 know as extension headers.</summary>
     private static bool IsExtensionHeader(byte nextHeader) => nextHeader is 0 or 43 or 44 or 50 or 51 or 59 or 60 or 135 or 139 or 140 or 253 or 254;
 
-    /// <summary>Neither multicast, nor unspecified, nor loopback: nobody may be answered there.</summary>
-    private static bool IsUnicast(byte* address) =>
-        address[0] != 0xFF && !(Unsafe.ReadUnaligned<ulong>(address) == 0 && BinaryPrimitives.ReverseEndianness(Unsafe.ReadUnaligned<ulong>(address + 8)) <= 1);
+    /// <summary>
+    /// Neither multicast (ff00::/8), nor link-local (fe80::/10), nor of ::/8 (unspecified, loopback, IPv4-mapped): nobody on the internet has such
+    /// an address (RFC 4291, section 2.4).
+    /// </summary>
+    private static bool IsUnicast(byte* address) => address[0] != 0xFF && address[0] != 0 && !(address[0] == 0xFE && (address[1] & 0xC0) == 0x80);
 }

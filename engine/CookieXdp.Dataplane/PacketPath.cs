@@ -75,7 +75,7 @@ public sealed unsafe class PacketPath
         var flow = _flows.FindByClient(FlowKey.FromClient(ip, tcp));
         if (flow is null || IsReopened(flow, flags))
             return false;
-        _flows.Touch(flow, TcpState.AfterClient(flow, flags, FrameParser.ReadUInt32(tcp + HeaderLayout.TcpAcknowledgmentOffset)), uptime);
+        _flows.Touch(flow, TcpState.AfterClient(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
         frame.Drop = SendToBackend(ref frame, flow, snapshot);
         return true;
     }
@@ -133,7 +133,7 @@ public sealed unsafe class PacketPath
         if (flow is null)
             return DropReason.NoFlow;
         var flags = (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset];
-        _flows.Touch(flow, TcpState.AfterBackend(flow, flags, FrameParser.ReadUInt32(tcp + HeaderLayout.TcpSequenceOffset)), uptime);
+        _flows.Touch(flow, TcpState.AfterBackend(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
         if (!snapshot.Gateway.IsResolved)
             return DropReason.NeighbourUnresolved;
         Rewriter.ToClient(ref frame, flow, snapshot.Gateway);
@@ -155,6 +155,8 @@ public sealed unsafe class PacketPath
             return Refuse(DropReason.WrongPort);
 
         var client = new ReadOnlySpan<byte>(ip + HeaderLayout.Ipv6SourceOffset, HeaderLayout.AddressLength);
+        if (IsOurs(key, client, snapshot))
+            return DropReason.BadSource;
         var against = snapshot.Policy.Judge(cookie, client, service, unixSeconds);
         if (against != DropReason.None)
         {
@@ -170,7 +172,8 @@ public sealed unsafe class PacketPath
             _flows.Remove(flow);
         var backendKey = key.Towards(backend.Address);
         var other = _flows.FindByReturn(backendKey);
-        if (other is not null && other->State != FlowState.Closing)
+        // One that is only half-open gives way: whoever forged it could else keep its owner's port from being used.
+        if (other is not null && other->State == FlowState.Established)
             return DropReason.ClientPortInUse;
         if (other is not null)
             _flows.Remove(other);
@@ -184,6 +187,22 @@ public sealed unsafe class PacketPath
         return DropReason.None;
     }
 
+    /// <summary>Whether a source is one that only this side of the edge has: in a protected prefix, or a backend's.</summary>
+    private static bool IsOurs(in FlowKey key, ReadOnlySpan<byte> client, PathSnapshot snapshot)
+    {
+        foreach (var rules in snapshot.Prefixes)
+        {
+            if (rules.Prefix.Contains(client))
+                return true;
+        }
+        foreach (var backend in snapshot.Backends)
+        {
+            if (backend.Address.High == key.ClientHigh && backend.Address.Low == key.ClientLow)
+                return true;
+        }
+        return false;
+    }
+
     private DropReason Refuse(DropReason reason)
     {
         _counters.CountVerdictAgainst(reason);
@@ -192,6 +211,10 @@ public sealed unsafe class PacketPath
 
     /// <summary>Whether a closed connection's port is being used again: that is as new as any other connection.</summary>
     private static bool IsReopened(Flow* flow, TcpFlags flags) => flow->State == FlowState.Closing && IsOpening(flags);
+
+    private static uint SequenceOf(byte* tcp) => FrameParser.ReadUInt32(tcp + HeaderLayout.TcpSequenceOffset);
+
+    private static uint AcknowledgmentOf(byte* tcp) => FrameParser.ReadUInt32(tcp + HeaderLayout.TcpAcknowledgmentOffset);
 
     /// <summary>Whether a segment opens a connection: SYN alone.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
-using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using CookieXdp.Cookies;
 
 namespace CookieXdp.Dataplane;
 
@@ -118,14 +118,13 @@ public sealed class PrefixList
         length = -1;
         problem = "is no prefix: one a line, such as 192.0.2.0/24 or 2001:db8::/32";
         var slash = text.IndexOf((byte)'/');
-        if (!IPAddress.TryParse(slash < 0 ? text : text[..slash], out var address))
+        var part = slash < 0 ? text : text[..slash];
+        Span<char> characters = stackalloc char[64];
+        if (part.Length > characters.Length || !AddressText.TryParse(characters[..Encoding.Latin1.GetChars(part, characters)], out var address))
             return false;
         Span<byte> bytes = stackalloc byte[16];
         address.TryWriteBytes(bytes, out _);
         isIpv4 = address.AddressFamily == AddressFamily.InterNetwork;
-        // IPAddress takes "1" and "10.1" for addresses, as inet_aton does; in a list they are slips of the pen.
-        if (isIpv4 && (slash < 0 ? text : text[..slash]).Count((byte)'.') != 3)
-            return false;
         var most = isIpv4 ? 32 : 128;
         length = most;
         if (slash >= 0 && (!System.Buffers.Text.Utf8Parser.TryParse(text[(slash + 1)..], out length, out var consumed) || consumed != text.Length - slash - 1 || length < 0 || length > most))

@@ -49,6 +49,11 @@ public static class SettingsFile
             root.Section("edge") is { } edge ? ReadEdge(edge) : null,
             root.Section("policy") is { } policy ? ReadPolicy(policy) : new PolicySettings(Observe: false, BannedResolvers: null, BannedClients: null),
             root.Section("dns") is { } dns ? ReadDns(dns) : null);
+        if (settings.Dns is not null)
+        {
+            foreach (var endPoint in settings.Dns.Listen.Where(endPoint => IsProtected(endPoint.Address, prefixes)))
+                root.Section("dns")!.Report("listen", $"{endPoint} lies inside a protected prefix, where nothing real may live: listen at an address outside");
+        }
         root.ReportUnknownKeys();
         return root.Errors.Count == 0
             ? settings
@@ -73,11 +78,14 @@ public static class SettingsFile
             root.Report("prefix", "is missing: name the protected prefix, for example [[prefix]] with prefix = \"2001:db8:25::/48\"");
         foreach (var (section, backend) in backends)
         {
-            if (prefixes.Exists(other => other.Prefix.Contains(backend.Address.GetAddressBytes())))
+            if (IsProtected(backend.Address, prefixes))
                 section.Report("backend", $"{backend} lies inside a protected prefix, where nothing real may live: give the backend an address outside");
         }
         return prefixes;
     }
+
+    private static bool IsProtected(IPAddress address, List<PrefixSettings> prefixes) =>
+        address.AddressFamily == AddressFamily.InterNetworkV6 && prefixes.Exists(prefix => prefix.Prefix.Contains(address.GetAddressBytes()));
 
     private static List<ServiceSettings> ReadServices(TomlSection prefix, bool hasEdge, List<(TomlSection Section, IPEndPoint Backend)> backends)
     {
@@ -101,6 +109,8 @@ public static class SettingsFile
             var backend = section.EndPoint("backend", "\"[fd00:25::25]:25\"");
             if (backend is { AddressFamily: not AddressFamily.InterNetworkV6 } || backend?.Address.IsIPv4MappedToIPv6 == true)
                 section.Report("backend", "must have an IPv6 address: the protected prefix is IPv6, and nothing is translated to IPv4");
+            else if (backend is not null && (backend.Address.IsIPv6LinkLocal || backend.Address.IsIPv6Multicast || backend.Address.Equals(IPAddress.IPv6Any) || IPAddress.IsLoopback(backend.Address)))
+                section.Report("backend", $"{backend.Address} is no address that the engine can send to: give the backend's own, a global or unique local one");
             else if (hasEdge && backend is null)
                 section.Report("backend", "is missing; for example backend = \"[fd00:25::25]:25\"");
             else if (backend is not null)

@@ -224,7 +224,7 @@ internal sealed class TomlSection
     {
         if (Text(key, example) is not { } text)
             return null;
-        if (IPAddress.TryParse(text, out var address))
+        if (AddressText.TryParse(text, out var address))
             return address;
         Report(key, $"'{text}' is no address; for example {key} = {example}");
         return null;
@@ -276,8 +276,7 @@ internal sealed class TomlSection
 
     private IPEndPoint? ParseEndPoint(string key, string text, int? defaultPort, string example)
     {
-        // IPEndPoint.TryParse takes "::1:53" for an address without a port, and gives it port 0.
-        if (IPEndPoint.TryParse(text, out var endPoint))
+        if (AddressText.TryParseEndPoint(text, out var endPoint))
         {
             if (endPoint.Port == 0 && defaultPort is { } port)
                 endPoint.Port = port;

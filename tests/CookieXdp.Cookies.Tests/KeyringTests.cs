@@ -214,7 +214,7 @@ public sealed class KeyringTests : IDisposable
 
     private string KeyringPath => Path.Combine(_folder, "keyring");
 
-    private KeyringKeeper Keeper() => new(MasterPath, KeyringPath, _prefixes, Say);
+    private KeyringKeeper Keeper() => new(MasterPath, KeyringPath, _prefixes, Say, Say);
 
     private void Say(string line)
     {

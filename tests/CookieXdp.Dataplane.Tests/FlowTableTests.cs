@@ -32,7 +32,7 @@ public sealed unsafe class FlowTableTests
                     case Operation.Add when flow is null:
                         if (model.Count == table.Capacity)
                         {
-                            foreach (var state in new[] { FlowState.HalfOpen, FlowState.Closing })
+                            foreach (var state in new[] { FlowState.Closing, FlowState.HalfOpen })
                             {
                                 if (model.Any(entry => entry.Value.State == state))
                                 {

@@ -29,6 +29,10 @@ public sealed class PacketPathTests : IDisposable
         { "no flag at all", "no flags", DropReason.BadTcpHeader },
         { "a multicast source", "multicast", DropReason.BadSource },
         { "the loopback as source", "loopback", DropReason.BadSource },
+        { "a link-local source", "link-local", DropReason.BadSource },
+        { "an IPv4-mapped source", "mapped", DropReason.BadSource },
+        { "a source in the protected prefix", "from the prefix", DropReason.BadSource },
+        { "the backend's own address as source", "from the backend", DropReason.BadSource },
         { "UDP", "udp", DropReason.NotTcp },
         { "ICMPv6", "icmp", DropReason.NotTcp },
         { "a fragment", "fragment", DropReason.ExtensionHeader },
@@ -116,6 +120,19 @@ public sealed class PacketPathTests : IDisposable
         Assert.Equal(DropReason.None, _rig.Send(client)); // the last acknowledgment still passes
     }
 
+    [Theory]
+    [InlineData(1001u, true)] // what the backend expects next
+    [InlineData(1001u + 65_535, true)] // and what a full window on its way allows
+    [InlineData(1001u + 65_536, false)]
+    [InlineData(1000u, false)]
+    [InlineData(0x80000000u, false)]
+    public void A_reset_is_believed_only_where_the_backend_could_take_it_for_real(uint sequence, bool believed)
+    {
+        var client = _rig.Establish();
+        Assert.Equal(DropReason.None, _rig.Send(client with { Flags = TcpFlags.Rst, Sequence = sequence }));
+        Assert.Equal(believed ? 0 : 1, _rig.Flows.CountOf(FlowState.Established));
+    }
+
     [Fact]
     public void A_closed_connections_port_may_be_used_again_with_the_same_and_with_another_cookie()
     {
@@ -139,10 +156,26 @@ public sealed class PacketPathTests : IDisposable
     }
 
     [Fact]
-    public void One_client_port_towards_two_cookies_of_one_backend_is_refused_while_the_first_lives()
+    public void One_client_port_towards_two_cookies_of_one_backend_is_refused_while_the_first_is_established_and_a_half_open_one_gives_way()
     {
+        Assert.Equal(DropReason.None, _rig.Send(new Packet { Destination = Rig.Mint("198.51.100.2") })); // anybody may have forged it
         _rig.Establish();
+        Assert.Equal((1, 0), (_rig.Flows.CountOf(FlowState.Established), _rig.Flows.CountOf(FlowState.HalfOpen)));
         Assert.Equal(DropReason.ClientPortInUse, _rig.Send(new Packet { Destination = Rig.Mint("198.51.100.1") }));
+    }
+
+    [Fact]
+    public void Ended_connections_that_fill_the_table_leave_room_for_handshakes()
+    {
+        using var rig = new Rig(flows: 8);
+        for (var port = 50001; port <= 50008; port++)
+            rig.Send(rig.Establish(port: port) with { Flags = TcpFlags.Rst });
+        Assert.Equal(8, rig.Flows.CountOf(FlowState.Closing));
+        var syns = Enumerable.Range(40001, 4).Select(port => new Packet { Destination = _cookie, SourcePort = port }).ToList();
+        syns.ForEach(syn => Assert.Equal(DropReason.None, rig.Send(syn)));
+        for (var port = 40001; port <= 40004; port++)
+            rig.Establish(port: port);
+        Assert.Equal(4, rig.Flows.CountOf(FlowState.Established));
     }
 
     [Theory]
@@ -223,7 +256,7 @@ public sealed class PacketPathTests : IDisposable
         Gen.Select(Gen.Byte.Array[0, 80], Gen.UShort[1, 65535], Gen.ULong, Gen.UInt).Sample((payload, port, client, sequence) =>
         {
             using var rig = new Rig();
-            var source = $"2001:db8:{client & 0xFFFF:x}:{client >> 16 & 0xFFFF:x}::{client >> 32 & 0xFFFF:x}:{client >> 48:x}";
+            var source = $"2001:db9:{client & 0xFFFF:x}:{client >> 16 & 0xFFFF:x}::{client >> 32 & 0xFFFF:x}:{client >> 48:x}";
             var syn = new Packet { Source = source, SourcePort = port, Destination = Rig.Mint($"192.0.2.{client & 0xFF}"), Payload = payload, Sequence = sequence }.ToBytes();
             Assert.Equal(DropReason.None, rig.Send(syn));
             Assert.True(Packet.HasRightChecksum(syn));
@@ -346,6 +379,10 @@ public sealed class PacketPathTests : IDisposable
             "no flags" => genuine with { Flags = TcpFlags.None },
             "multicast" => genuine with { Source = "ff02::1" },
             "loopback" => genuine with { Source = "::1" },
+            "link-local" => genuine with { Source = "fe80::1" },
+            "mapped" => genuine with { Source = "::ffff:192.0.2.1" },
+            "from the prefix" => genuine with { Source = "2001:db8:25::7" },
+            "from the backend" => genuine with { Source = Rig.Backend },
             "udp" => genuine with { NextHeader = 17 },
             "icmp" => genuine with { NextHeader = 58 },
             "fragment" => genuine with { NextHeader = 44 },

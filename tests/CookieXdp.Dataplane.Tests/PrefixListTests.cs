@@ -29,6 +29,9 @@ public sealed class PrefixListTests
     [InlineData("192.0.2.1/24")] // host bits set: a slip of the pen that would ban more than was meant
     [InlineData("2001:db8::1/64")]
     [InlineData("10.1")]
+    [InlineData("010.0.0.0/8")]
+    [InlineData("0x0a.0.0.0/8")]
+    [InlineData("fe80::1%eth0")]
     [InlineData("1")]
     [InlineData("192.0.2.0/")]
     [InlineData("192.0.2.0/24x")]

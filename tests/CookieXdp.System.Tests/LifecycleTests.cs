@@ -39,7 +39,10 @@ public sealed class LifecycleTests : IAsyncLifetime
         Assert.Contains("another keeper", keeper.Error, StringComparison.Ordinal);
         var engine = await RunAsync("run");
         Assert.Equal(1, engine.ExitCode);
-        Assert.Contains("uplink", engine.Error, StringComparison.Ordinal);
+        Assert.Contains("another engine runs on uplink and inside", engine.Error, StringComparison.Ordinal);
+        var detach = await RunAsync("detach");
+        Assert.Equal(1, detach.ExitCode);
+        Assert.Contains("stop it first", detach.Error, StringComparison.Ordinal);
         await AnswersAsync(await MintAsync(), ConnectOutcome.Established);
     }
 

@@ -29,7 +29,9 @@ internal static class CommandOptions
     internal static long TimeOf(long? at) => at ?? DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 
     /// <summary>Runs a command's body, and says its failures in one line each.</summary>
-    internal static int Run(Func<int> body)
+    /// <param name="body">The command.</param>
+    /// <param name="failure">The exit code where a file cannot be read or makes no sense: <see cref="Misuse"/> where 1 already says something else.</param>
+    internal static int Run(Func<int> body, int failure = Failure)
     {
         try
         {
@@ -43,7 +45,7 @@ internal static class CommandOptions
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(e.Message);
-            return Failure;
+            return failure;
         }
         catch (MisuseException e)
         {
@@ -56,7 +58,7 @@ internal static class CommandOptions
         CookiePrefix.TryParse(text, out var prefix, out var error) ? prefix : throw new MisuseException($"--prefix: {error}");
 
     internal static IPAddress ParseAddress(string name, string text) =>
-        IPAddress.TryParse(text, out var address) ? address : throw new MisuseException($"{name}: '{text}' is no IP address");
+        AddressText.TryParse(text, out var address) ? address : throw new MisuseException($"{name}: '{text}' is no IP address: 192.0.2.53 or 2001:db8::53 would be");
 
     /// <summary>Epochs are counted from 1970 on; a time before has no key.</summary>
     internal static long ParseTime(long? at) =>

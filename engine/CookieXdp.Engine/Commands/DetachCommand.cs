@@ -19,6 +19,7 @@ internal static class DetachCommand
                 throw new SettingsException([new SettingsError(settings.File, 0, 0, "edge", "is missing, so nothing is known of interfaces")]);
             try
             {
+                using var owner = OwnerLock.Take(settings, "an engine runs, which could receive nothing any more: stop it first");
                 foreach (var pin in AttachedProgram.Pins(settings.Edge.BpfFs))
                 {
                     using var link = XdpLink.OpenPinned(pin);
@@ -26,7 +27,7 @@ internal static class DetachCommand
                     Console.Out.WriteLine(link is null ? $"{pin}: nothing is attached" : $"{pin}: detached");
                 }
             }
-            catch (XdpException e)
+            catch (Exception e) when (e is XdpException or StartException)
             {
                 throw new InvalidDataException(e.Message, e);
             }

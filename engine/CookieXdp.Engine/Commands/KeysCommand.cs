@@ -56,7 +56,7 @@ internal static class KeysCommand
             throw new InvalidDataException($"{next}: a master is staged already; activate it, or remove the file");
         if (from is null)
         {
-            new KeyringKeeper(next, "", [], _ => { }).CreateMasterIfMissing();
+            new KeyringKeeper(next, "", [], _ => { }, _ => { }).CreateMasterIfMissing();
             return $"{next}: made; copy it to the other hosts (keys stage --from FILE) before any of them activates it";
         }
         using (MasterSecret.ReadFile(from))

@@ -31,7 +31,7 @@ internal static class MintCommand
             PrefixKeys.Derive(secret, parsedPrefix, time).TryMint(network, time, number, parsed.GetValue(verified), parsed.GetValue(ecs), address);
             Console.Out.WriteLine(new IPAddress(address));
             return 0;
-        }));
+        }, CommandOptions.Misuse));
         return command;
     }
 }

@@ -29,7 +29,7 @@ internal static class OpenCommand
             var genuine = PrefixKeys.Derive(secret, parsedPrefix, time).TryOpen(address.GetAddressBytes(), time, out var cookie);
             Console.Out.WriteLine(parsed.GetValue(json) ? Json(genuine, cookie) : Words(genuine, cookie, time));
             return genuine ? 0 : CommandOptions.Failure;
-        }));
+        }, CommandOptions.Misuse));
         return command;
     }
 

@@ -74,6 +74,7 @@ internal sealed class EdgeService : IHostedService, IDisposable
         if (CookieForm.IsSlow)
             Warn("cookies are opened without AES instructions, some fifty times slower than with them");
         _policy = PolicyFiles.Load(_settings.Policy, Warn);
+        Own(OwnerLock.Take(_settings, $"another engine runs on {Edge.Uplink.Interface} and {Edge.Inside.Interface}: stop it first"));
         var uplink = FindDevice(Edge.Uplink);
         var inside = FindDevice(Edge.Inside);
         if (uplink.ReceiveQueues != inside.ReceiveQueues)

@@ -21,11 +21,15 @@ internal sealed class KeeperService(Settings settings, ILogger<KeeperService> lo
             Directory.CreateDirectory(Path.GetDirectoryName(settings.Keyring)!);
             _lock = new FileStream(settings.Keyring + ".lock", new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None });
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException e)
+        {
+            throw new StartException($"{settings.Keyring}.lock: cannot be opened: {e.Message}", e);
+        }
+        catch (IOException e)
         {
             throw new StartException($"{settings.Keyring}.lock: cannot be taken ({e.Message}): does another keeper serve this keyring?", e);
         }
-        var keeper = new KeyringKeeper(settings.Keeper!.Master, settings.Keyring, [.. settings.Prefixes.Select(prefix => prefix.Prefix)], Say);
+        var keeper = new KeyringKeeper(settings.Keeper!.Master, settings.Keyring, [.. settings.Prefixes.Select(prefix => prefix.Prefix)], Say, Warn);
         try
         {
             if (keeper.CreateMasterIfMissing())
@@ -69,4 +73,6 @@ internal sealed class KeeperService(Settings settings, ILogger<KeeperService> lo
     }
 
     private void Say(string line) => log.LogInformation("{Line}", line);
+
+    private void Warn(string line) => log.LogWarning("{Line}", line);
 }

@@ -13,16 +13,20 @@ internal static class PolicyFiles
     /// <exception cref="InvalidDataException">A list has lines that are no prefix.</exception>
     internal static PolicyRules Load(PolicySettings policy, Action<string> warn)
     {
-        var resolvers = Read(policy.BannedResolvers, 32, PolicyRules.MaxResolverIpv6Length, out var tooFine);
+        var resolvers = Read("bannedResolvers", policy.BannedResolvers, 32, PolicyRules.MaxResolverIpv6Length, out var tooFine);
         if (tooFine > 0)
             warn($"{policy.BannedResolvers}: {tooFine} entries are finer than /{PolicyRules.MaxResolverIpv6Length}, which a cookie cannot tell; they are left out");
-        var ecsNetworks = Read(policy.BannedResolvers, PolicyRules.MaxEcsIpv4Length, PolicyRules.MaxResolverIpv6Length, out _);
-        return new(policy.Observe, resolvers, ecsNetworks, Read(policy.BannedClients, 32, 128, out _));
+        var ecsNetworks = Read("bannedResolvers", policy.BannedResolvers, PolicyRules.MaxEcsIpv4Length, PolicyRules.MaxResolverIpv6Length, out _);
+        return new(policy.Observe, resolvers, ecsNetworks, Read("bannedClients", policy.BannedClients, 32, 128, out _));
     }
 
-    private static PrefixList Read(string? path, int maxIpv4Length, int maxIpv6Length, out int tooFine)
+    private static PrefixList Read(string key, string? path, int maxIpv4Length, int maxIpv6Length, out int tooFine)
     {
         tooFine = 0;
-        return path is null ? PrefixList.Empty : PrefixList.Parse(path, File.ReadAllBytes(path), maxIpv4Length, maxIpv6Length, out tooFine);
+        if (path is null)
+            return PrefixList.Empty;
+        if (!File.Exists(path))
+            throw new InvalidDataException($"policy.{key}: there is no file {path}: make it, empty if nobody is banned, or leave the key out");
+        return PrefixList.Parse(path, File.ReadAllBytes(path), maxIpv4Length, maxIpv6Length, out tooFine);
     }
 }
