@@ -55,8 +55,8 @@ public sealed class KeyringWatcher : IDisposable
         try
         {
             var keyring = KeyringFile.Read(_path);
-            if (_lastProblem is not null && _current is not null)
-                _report($"{_path}: the keyring is readable again");
+            if (_lastProblem is not null)
+                _report(_current is null ? $"{_path}: the keyring is there now" : $"{_path}: the keyring is readable again");
             _lastProblem = null;
             var changed = _current?.Generation != keyring.Generation;
             _current = keyring;

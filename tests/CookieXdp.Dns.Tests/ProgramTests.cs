@@ -88,7 +88,7 @@ public sealed class ProgramTests : IAsyncDisposable
         Assert.Contains("status: SERVFAIL", await DigAsync("a.mx.example.com", "AAAA"), StringComparison.Ordinal);
         Assert.Equal("192.0.2.80\n", await DigAsync("static.mx.example.com", "A", "+short"));
         PublishKeyring();
-        await server.WaitForAsync("readable again");
+        await server.WaitForAsync("keyring is there now");
         Assert.StartsWith("2001:db8:25:", await DigAsync("a.mx.example.com", "AAAA", "+short"), StringComparison.Ordinal);
     }
 
