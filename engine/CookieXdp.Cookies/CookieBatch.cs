@@ -11,10 +11,7 @@ namespace CookieXdp.Cookies;
 internal static unsafe class CookieBatch
 {
     /// <summary>Cookies that are worked on at once; a longer batch goes in pieces.</summary>
-    internal const int Piece = 64;
-
-    /// <summary>Messages of a piece when each epoch's begin a pair of their own, with room for padding to the widest form.</summary>
-    internal const int Room = Piece + 2 * Ff1Form.Lanes;
+    internal const int Piece = Ff1Form.MaxMessages;
 
     /// <summary>One epoch's key.</summary>
     internal struct Slot
@@ -30,10 +27,9 @@ internal static unsafe class CookieBatch
     }
 
     /// <summary>What a genuine cookie is measured by.</summary>
-    /// <param name="PrefixBits">The prefix, 48 bits.</param>
-    /// <param name="Earliest">The start of the earliest epoch that is believed, Unix seconds.</param>
+    /// <param name="RawPrefix">The prefix as it lies in memory, in the lowest six bytes.</param>
     /// <param name="Latest">The latest time that is not too far in the future, Unix seconds.</param>
-    internal readonly record struct Bounds(ulong PrefixBits, ulong Earliest, ulong Latest);
+    internal readonly record struct Bounds(ulong RawPrefix, ulong Latest);
 
     /// <summary>Opens up to <see cref="Piece"/> addresses.</summary>
     /// <param name="form">How to cipher.</param>
@@ -45,34 +41,28 @@ internal static unsafe class CookieBatch
     [SkipLocalsInit]
     internal static void Open(Ff1Form form, Vector128<byte>* addresses, int count, Slot* slots, in Bounds bounds, OpenedCookie* cookies)
     {
-        var halves = stackalloc Vector128<ulong>[Room];
-        var pairKeys = stackalloc Vector128<byte>*[Room / 2];
-        var differences = Vector128<byte>.Zero;
-        for (var i = 1; i < count; i++)
-            differences |= addresses[i] ^ addresses[0];
-        if (differences.GetElement(CookiePrefix.ByteLength) >> 6 == 0)
+        var taken = stackalloc Vector128<ulong>[Ff1Form.Places];
+        var keys = stackalloc Vector128<byte>*[Ff1Form.Keys];
+        var counts = CookiePacking.CountEpochs(addresses, count);
+        CookiePacking.TakeHalves(addresses, count, taken);
+        var shift = CookiePacking.EpochShift(addresses);
+        if (counts == (ulong)count << shift)
         {
-            new Span<nint>(pairKeys, (count + 1) / 2).Fill((nint)slots[EpochOf(addresses[0])].Key);
-            CookiePacking.TakeHalves(addresses, count, halves);
-            form.Decrypt(halves, pairKeys, count, CookieBits.HalfMask);
-            CookiePacking.Judge(halves, addresses, count, slots, bounds, cookies);
+            form.Fill(keys, count, slots[shift >> 4].Key);
+            form.Decrypt(taken, keys, count, CookieBits.HalfMask);
+            CookiePacking.Judge(taken, addresses, count, slots, bounds, cookies);
             return;
         }
-        // Epochs mix: the cookies are put in an order in which both of a pair are of one epoch, and back.
+        // Epochs mix: the messages are put where both of a pair have one key, and the answers taken from there.
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Places];
         var places = stackalloc byte[Piece];
-        var arranged = stackalloc Vector128<byte>[Room];
-        var opened = stackalloc OpenedCookie[Room];
-        for (var i = 0; i < count; i++)
-            places[i] = (byte)EpochOf(addresses[i]);
-        var messages = Arrange(places, count, slots, pairKeys);
-        new Span<Vector128<byte>>(arranged, messages).Clear();
-        for (var i = 0; i < count; i++)
-            arranged[places[i]] = addresses[i];
-        CookiePacking.TakeHalves(arranged, messages, halves);
-        form.Decrypt(halves, pairKeys, messages, CookieBits.HalfMask);
-        CookiePacking.Judge(halves, arranged, messages, slots, bounds, opened);
-        for (var i = 0; i < count; i++)
-            cookies[i] = opened[places[i]];
+        var order = stackalloc byte[Ff1Form.Order];
+        var scratch = stackalloc byte[Ff1Form.Scratch + Ff1Key.CacheLine];
+        scratch = (byte*)(((nint)scratch + Ff1Key.CacheLine - 1) & -Ff1Key.CacheLine);
+        var room = form.Arrange(counts, count, slots, order, keys, scratch);
+        Scatter(taken, (byte*)addresses + CookiePrefix.ByteLength, sizeof(Vector128<byte>), count, order, places, halves);
+        form.Decrypt(halves, keys, room, CookieBits.HalfMask);
+        CookiePacking.Judge(halves, places, addresses, count, slots, bounds, cookies);
     }
 
     /// <summary>Mints up to <see cref="Piece"/> addresses.</summary>
@@ -80,68 +70,51 @@ internal static unsafe class CookieBatch
     [SkipLocalsInit]
     internal static bool TryMint(Ff1Form form, MintOrder* orders, int count, Slot* slots, ulong prefixBits, Vector128<byte>* addresses)
     {
-        var halves = stackalloc Vector128<ulong>[Room];
-        var heads = stackalloc ulong[Room];
-        var pairKeys = stackalloc Vector128<byte>*[Room / 2];
-        var (first, last) = (orders[0].MintedAt, orders[0].MintedAt);
-        for (var i = 1; i < count; i++)
+        var packed = stackalloc Vector128<ulong>[Ff1Form.Places];
+        var heads = stackalloc ulong[Piece];
+        var keys = stackalloc Vector128<byte>*[Ff1Form.Keys];
+        var unusable = CookiePacking.Pack(orders, count, slots, prefixBits, packed, heads, out var counts);
+        var shift = CookiePacking.EpochShift(heads[0]);
+        if (counts == (ulong)count << shift)
         {
-            first = Math.Min(first, orders[i].MintedAt);
-            last = Math.Max(last, orders[i].MintedAt);
-        }
-        ulong unusable;
-        if (first / CookieTime.EpochSeconds == last / CookieTime.EpochSeconds)
-        {
-            new Span<nint>(pairKeys, (count + 1) / 2).Fill((nint)slots[EpochOf(orders[0])].Key);
-            unusable = CookiePacking.Pack(orders, count, slots, prefixBits, halves, heads);
-            form.Encrypt(halves, pairKeys, count, CookieBits.HalfMask);
-            CookiePacking.WriteAddresses(halves, heads, count, addresses);
+            form.Fill(keys, count, slots[shift >> 4].Key);
+            form.Encrypt(packed, keys, count, CookieBits.HalfMask);
+            CookiePacking.WriteAddresses(packed, heads, count, addresses);
             return unusable == 0;
         }
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Places];
         var places = stackalloc byte[Piece];
-        var arranged = stackalloc MintOrder[Room];
-        var minted = stackalloc Vector128<byte>[Room];
-        for (var i = 0; i < count; i++)
-            places[i] = (byte)EpochOf(orders[i]);
-        var messages = Arrange(places, count, slots, pairKeys);
-        new Span<MintOrder>(arranged, messages).Fill(orders[0]);
-        for (var i = 0; i < count; i++)
-            arranged[places[i]] = orders[i];
-        unusable = CookiePacking.Pack(arranged, messages, slots, prefixBits, halves, heads);
-        form.Encrypt(halves, pairKeys, messages, CookieBits.HalfMask);
-        CookiePacking.WriteAddresses(halves, heads, messages, minted);
-        for (var i = 0; i < count; i++)
-            addresses[i] = minted[places[i]];
+        var order = stackalloc byte[Ff1Form.Order];
+        var scratch = stackalloc byte[Ff1Form.Scratch + Ff1Key.CacheLine];
+        scratch = (byte*)(((nint)scratch + Ff1Key.CacheLine - 1) & -Ff1Key.CacheLine);
+        var room = form.Arrange(counts, count, slots, order, keys, scratch);
+        Scatter(packed, (byte*)heads + 1, sizeof(ulong), count, order, places, halves);
+        form.Encrypt(halves, keys, room, CookieBits.HalfMask);
+        CookiePacking.WriteAddresses(halves, places, heads, count, addresses);
         return unusable == 0;
     }
 
-    private static int EpochOf(Vector128<byte> address) => address.GetElement(CookiePrefix.ByteLength) >> 6;
-
-    private static int EpochOf(in MintOrder order) => (int)(order.MintedAt / CookieTime.EpochSeconds & 3);
-
-    /// <summary>Gives each cookie a place so that both of a pair are of one epoch.</summary>
-    /// <param name="places">Each cookie's epoch mod 4; receives its place.</param>
-    /// <param name="count">How many cookies.</param>
-    /// <param name="slots">The keys.</param>
-    /// <param name="pairKeys">Receives each pair's key.</param>
-    /// <returns>How many places there are, those left empty between two epochs included.</returns>
-    private static int Arrange(byte* places, int count, Slot* slots, Vector128<byte>** pairKeys)
+    /// <summary>Puts messages where <see cref="Ff1Form.Arrange"/> wants them.</summary>
+    /// <param name="from">The messages.</param>
+    /// <param name="epochs">The byte of the first one's address that has the epoch in its upper two bits.</param>
+    /// <param name="stride">Bytes from there to the next one's.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="order">Each epoch's places.</param>
+    /// <param name="places">Receives each message's place.</param>
+    /// <param name="to">Receives the messages.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Scatter(Vector128<ulong>* from, byte* epochs, nint stride, int count, byte* order, byte* places, Vector128<ulong>* to)
     {
-        var next = stackalloc int[PrefixKeys.EpochCount];
-        new Span<int>(next, PrefixKeys.EpochCount).Clear();
-        for (var i = 0; i < count; i++)
-            next[places[i]]++;
-        var end = 0;
-        for (var epoch = 0; epoch < PrefixKeys.EpochCount; epoch++)
+        // The next index into the order for each epoch, sixteen bits each.
+        var next = (ulong)Ff1Form.OrderStride << 16 | (ulong)(2 * Ff1Form.OrderStride) << 32 | (ulong)(3 * Ff1Form.OrderStride) << 48;
+        for (nint i = 0; i < count; i++)
         {
-            var begin = end;
-            end += (next[epoch] + 1) & ~1;
-            for (var pair = begin / 2; pair < end / 2; pair++)
-                pairKeys[pair] = slots[epoch].Key;
-            next[epoch] = begin;
+            var shift = (*epochs & 0xC0) >> 2;
+            epochs += stride;
+            var place = order[(ushort)(next >> shift)];
+            next += 1UL << shift;
+            places[i] = place;
+            to[(nuint)place] = from[i];
         }
-        for (var i = 0; i < count; i++)
-            places[i] = (byte)next[places[i]]++;
-        return end;
     }
 }

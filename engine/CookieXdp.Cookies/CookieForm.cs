@@ -5,7 +5,7 @@ namespace CookieXdp.Cookies;
 /// <summary>How this process enciphers cookies, for a log line at start.</summary>
 public static class CookieForm
 {
-    /// <summary>The form's name, as <c>COOKIEXDP_FF1_FORM</c> takes it: interleaved, scalar or software.</summary>
+    /// <summary>The form's name, as <c>COOKIEXDP_FF1_FORM</c> takes it: vaes, interleaved, scalar or software.</summary>
     /// <exception cref="PlatformNotSupportedException">The environment names a form that this processor cannot do, or none there is.</exception>
     public static string Name => Ff1Forms.Choose(Environment.GetEnvironmentVariable(Ff1Forms.Variable)).Name;
 

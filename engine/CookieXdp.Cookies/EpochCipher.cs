@@ -39,11 +39,11 @@ public sealed unsafe class EpochCipher
     {
         if (cookie.Epoch != Epoch || (uint)cookie.Service > Cookie.MaxService || (uint)cookie.Tick >= CookieTime.TicksPerEpoch)
             throw new ArgumentOutOfRangeException(nameof(cookie), cookie, $"epoch {Epoch}, service 0–15, tick below 1350");
-        var halves = stackalloc Vector128<ulong>[Ff1Form.Lanes];
-        var keys = stackalloc Vector128<byte>*[Ff1Form.Lanes];
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Places];
+        var keys = stackalloc Vector128<byte>*[Ff1Form.Keys];
         CookieBits.Pack(cookie, out var left, out var right);
         halves[0] = Vector128.Create(left, right);
-        keys[0] = Key.Pointer;
+        Ff1Forms.Chosen.Fill(keys, 1, Key.Pointer);
         Ff1Forms.Chosen.Encrypt(halves, keys, 1, CookieBits.HalfMask);
         GC.KeepAlive(Key);
         Prefix.CopyTo(address);
@@ -58,11 +58,11 @@ public sealed unsafe class EpochCipher
     /// <param name="cookie">What it says.</param>
     public bool TryOpen(ReadOnlySpan<byte> address, out Cookie cookie)
     {
-        var halves = stackalloc Vector128<ulong>[Ff1Form.Lanes];
-        var keys = stackalloc Vector128<byte>*[Ff1Form.Lanes];
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Places];
+        var keys = stackalloc Vector128<byte>*[Ff1Form.Keys];
         CookieBits.ReadAddress(address[CookiePrefix.ByteLength..16], out var epochMod4, out var left, out var right);
         halves[0] = Vector128.Create(left, right);
-        keys[0] = Key.Pointer;
+        Ff1Forms.Chosen.Fill(keys, 1, Key.Pointer);
         Ff1Forms.Chosen.Decrypt(halves, keys, 1, CookieBits.HalfMask);
         GC.KeepAlive(Key);
         return CookieBits.TryUnpack(halves[0][0], halves[0][1], Epoch, out cookie) & epochMod4 == (int)(Epoch & 3);

@@ -6,12 +6,9 @@ namespace CookieXdp.Cookies;
 [StructLayout(LayoutKind.Sequential)]
 public readonly struct MintOrder
 {
-    internal const int ServiceShift = 32;
-    internal const int EcsShift = 40;
-
     private readonly ulong _resolver;
 
-    // Minted at (32 bits), service (8), ecs, verified: as in OpenedCookie.
+    // As in OpenedCookie: minted at (32 bits), a bit of nothing, ecs, verified, service.
     private readonly ulong _rest;
 
     /// <summary>An order.</summary>
@@ -27,15 +24,13 @@ public readonly struct MintOrder
         if ((uint)service > Cookie.MaxService)
             throw new ArgumentOutOfRangeException(nameof(service), service, "a service from 0 to 15");
         _resolver = resolver.Value;
-        _rest = (ulong)unixSeconds | (ulong)service << ServiceShift | (verified ? 2UL : 0) << EcsShift | (ecs ? 1UL : 0) << EcsShift;
+        _rest = (ulong)unixSeconds | (ulong)service << OpenedCookie.ServiceShift | (verified ? 1UL << OpenedCookie.VerifiedShift : 0) | (ecs ? 1UL << OpenedCookie.EcsShift : 0);
     }
 
     internal ulong Resolver => _resolver;
 
     internal uint MintedAt => (uint)_rest;
 
-    internal uint Service => (uint)(_rest >> ServiceShift) & 0xF;
-
-    /// <summary>Verified and ecs as they stand in the clear.</summary>
-    internal uint Marks => (uint)(_rest >> EcsShift) & 3;
+    /// <summary>Service, verified and ecs as they stand in the clear.</summary>
+    internal ulong Rest => _rest >> OpenedCookie.RestShift & OpenedCookie.RestMask;
 }

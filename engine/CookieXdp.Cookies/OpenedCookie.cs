@@ -8,26 +8,29 @@ namespace CookieXdp.Cookies;
 [StructLayout(LayoutKind.Sequential)]
 public readonly struct OpenedCookie
 {
-    internal const int ServiceShift = 32;
-    internal const int EcsShift = 40;
-    internal const int VerifiedShift = 41;
-    internal const int GenuineShift = 42;
+    /// <summary>Service, verified and ecs, as they stand in the right half of the clear.</summary>
+    internal const ulong RestMask = 0x7E;
+
+    /// <summary>How far they are shifted here.</summary>
+    internal const int RestShift = 32;
+
+    internal const int EcsShift = RestShift + 1;
+    internal const int VerifiedShift = RestShift + 2;
+    internal const int ServiceShift = RestShift + 3;
+    internal const int GenuineShift = RestShift + 8;
 
     private readonly ulong _resolver;
 
-    // Made with shifts alone, and stored at once: minted at (32 bits), service (8), ecs, verified, genuine.
+    // Minted at (32 bits); a bit that means nothing; ecs, verified, service (4), as they stand in the clear; from bit 40 on genuine.
     private readonly ulong _rest;
 
     /// <summary>From the fields as they stand in the clear.</summary>
     /// <param name="resolver">Family and network.</param>
-    /// <param name="mintedAt">Unix seconds, 32 bits.</param>
-    /// <param name="service">Four bits.</param>
-    /// <param name="verifiedAndEcs">Two bits, ecs the lower.</param>
-    /// <param name="genuine">One bit.</param>
-    internal OpenedCookie(ulong resolver, ulong mintedAt, ulong service, ulong verifiedAndEcs, ulong genuine)
+    /// <param name="rest">The other fields, at their places.</param>
+    internal OpenedCookie(ulong resolver, ulong rest)
     {
         _resolver = resolver;
-        _rest = mintedAt | service << ServiceShift | verifiedAndEcs << EcsShift | genuine << GenuineShift;
+        _rest = rest;
     }
 
     /// <summary>Whether the address was minted with one of the keys, and not more than 128 s in the future. If not, nothing else here means anything.</summary>

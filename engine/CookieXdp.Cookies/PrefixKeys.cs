@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.Intrinsics;
 using CookieXdp.Cookies.Forms;
 
@@ -127,23 +128,25 @@ public sealed class PrefixKeys
     {
         if (cookies.Length < addresses.Length)
             throw new ArgumentException("shorter than the addresses", nameof(cookies));
+        var earliest = (ulong)Math.Max(0, CookieTime.EpochOf(unixSeconds) - 2) * CookieTime.EpochSeconds;
         var bounds = new CookieBatch.Bounds(
-            Prefix.Bits,
-            (ulong)Math.Max(0, CookieTime.EpochOf(unixSeconds) - 2) * CookieTime.EpochSeconds,
+            BinaryPrimitives.ReverseEndianness(Prefix.Bits << 16),
             (ulong)Math.Clamp(unixSeconds + CookieTime.FutureTolerance, 0, CookieBatch.Slot.NoEpoch - 1));
+        var slots = stackalloc CookieBatch.Slot[EpochCount];
         fixed (Vector128<byte>* from = addresses)
         fixed (OpenedCookie* to = cookies)
-        fixed (CookieBatch.Slot* slots = _slots)
         {
+            Believed(0, earliest, slots);
             for (var first = 0; first < addresses.Length; first += CookieBatch.Piece)
                 CookieBatch.Open(form, from + first, Math.Min(CookieBatch.Piece, addresses.Length - first), slots, bounds, to + first);
             // During a rotation of the master: what the active one did not open, one of the others may.
             for (var master = 1; master < _masters; master++)
             {
+                Believed(master, earliest, slots);
                 for (var i = 0; i < addresses.Length; i++)
                 {
                     if (!to[i].IsGenuine)
-                        CookieBatch.Open(form, from + i, 1, slots + master * EpochCount, bounds, to + i);
+                        CookieBatch.Open(form, from + i, 1, slots, bounds, to + i);
                 }
             }
         }
@@ -164,6 +167,17 @@ public sealed class PrefixKeys
         }
         GC.KeepAlive(this);
         return usable;
+    }
+
+    /// <summary>A master's keys, without those of epochs that are no longer of the four: a keyring that the keeper has ceased to renew may hold such.</summary>
+    private unsafe void Believed(int master, ulong earliest, CookieBatch.Slot* slots)
+    {
+        for (var epoch = 0; epoch < EpochCount; epoch++)
+        {
+            slots[epoch] = _slots[master * EpochCount + epoch];
+            if (slots[epoch].EpochStart < earliest)
+                slots[epoch].EpochStart = CookieBatch.Slot.NoEpoch;
+        }
     }
 
     private static unsafe CookieBatch.Slot SlotOf(EpochCipher? cipher) => new()

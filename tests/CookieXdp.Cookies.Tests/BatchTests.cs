@@ -43,8 +43,8 @@ public sealed class BatchTests
                     1 => Network(random.NextInt64()),
                     _ => ResolverNetwork.Unknown,
                 };
-                orders[i] = new MintOrder(network, mintedAt, random.Next(16), random.Next(2) == 0, random.Next(2) == 0);
-                expected[i] = new Cookie(network, mintedAt / 86400, (int)(mintedAt % 86400 / 64), (int)orders[i].Service, (orders[i].Marks & 2) != 0, (orders[i].Marks & 1) != 0);
+                expected[i] = new Cookie(network, mintedAt / 86400, (int)(mintedAt % 86400 / 64), random.Next(16), random.Next(2) == 0, random.Next(2) == 0);
+                orders[i] = new MintOrder(network, mintedAt, expected[i].Service, expected[i].Verified, expected[i].Ecs);
             }
             Assert.True(keys.TryMint(form, orders, addresses));
             keys.Open(form, addresses, now, opened);

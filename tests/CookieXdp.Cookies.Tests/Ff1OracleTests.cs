@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using CookieXdp.Cookies.Forms;
@@ -81,19 +82,37 @@ public sealed unsafe class Ff1OracleTests
 
     private static Vector128<ulong>[] Many(Ff1Form form, Ff1Key[] keys, int[] choice, Vector128<ulong>[] messages, bool encrypt)
     {
-        var halves = stackalloc Vector128<ulong>[64];
-        var pointers = stackalloc Vector128<byte>*[64];
-        for (var i = 0; i < messages.Length; i++)
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Places];
+        var pointers = stackalloc Vector128<byte>*[Ff1Form.Keys];
+        var order = stackalloc byte[Ff1Form.Order];
+        var slots = stackalloc CookieBatch.Slot[PrefixKeys.EpochCount];
+        var scratch = (byte*)NativeMemory.AlignedAlloc(Ff1Form.Scratch, Ff1Key.CacheLine);
+        for (var i = 0; i < PrefixKeys.EpochCount; i++)
+            slots[i].Key = keys[i % keys.Length].Pointer;
+        var places = Enumerable.Range(0, messages.Length).ToArray();
+        var count = messages.Length;
+        if (choice.Distinct().Count() == 1)
         {
-            halves[i] = messages[i];
-            pointers[i / 2] = keys[choice[i / 2]].Pointer;
+            form.Fill(pointers, count, slots[choice[0]].Key);
         }
-        if (encrypt)
-            form.Encrypt(halves, pointers, messages.Length, keys[0].HalfMask);
         else
-            form.Decrypt(halves, pointers, messages.Length, keys[0].HalfMask);
+        {
+            var counts = choice.Aggregate(0UL, (sum, key) => sum + (1UL << (16 * key)));
+            count = form.Arrange(counts, count, slots, order, pointers, scratch);
+            var next = new int[PrefixKeys.EpochCount];
+            places = [.. choice.Select(key => (int)order[key * Ff1Form.OrderStride + next[key]++])];
+            Assert.Equal(places.Length, places.Distinct().Count());
+            Assert.All(places, place => Assert.InRange(place, 0, count - 1));
+        }
+        for (var i = 0; i < messages.Length; i++)
+            halves[places[i]] = messages[i];
+        if (encrypt)
+            form.Encrypt(halves, pointers, count, keys[0].HalfMask);
+        else
+            form.Decrypt(halves, pointers, count, keys[0].HalfMask);
         GC.KeepAlive(keys);
-        return new Span<Vector128<ulong>>(halves, messages.Length).ToArray();
+        NativeMemory.AlignedFree(scratch);
+        return [.. places.Select(place => halves[place])];
     }
 
     private static byte[] Symbols(Vector128<ulong> message, int bits)

@@ -3,12 +3,13 @@ namespace CookieXdp.Cookies.Forms;
 /// <summary>Chooses the form: the fastest that this processor can do, or the one that the environment names.</summary>
 internal static class Ff1Forms
 {
-    /// <summary>The environment variable that forces a form: <c>interleaved</c>, <c>scalar</c> or <c>software</c>.</summary>
+    /// <summary>The environment variable that forces a form: <c>vaes</c>, <c>interleaved</c>, <c>scalar</c> or <c>software</c>.</summary>
     internal const string Variable = "COOKIEXDP_FF1_FORM";
 
     /// <summary>All that this processor can do, the fastest first; software always is among them.</summary>
     internal static IReadOnlyList<Ff1Form> All { get; } =
-        X86Aes.IsSupported ? [new InterleavedForm<X86Aes>(), new ScalarForm<X86Aes>(), new SoftwareForm()]
+        VaesForm.IsSupported ? [new VaesForm(), new InterleavedForm<X86Aes>(), new ScalarForm<X86Aes>(), new SoftwareForm()]
+        : X86Aes.IsSupported ? [new InterleavedForm<X86Aes>(), new ScalarForm<X86Aes>(), new SoftwareForm()]
         : ArmAes.IsSupported ? [new InterleavedForm<ArmAes>(), new ScalarForm<ArmAes>(), new SoftwareForm()]
         : [new SoftwareForm()];
 

@@ -23,12 +23,20 @@ internal sealed unsafe class Ff1Key
     /// <summary>Index of the first round's constant.</summary>
     internal const int Constants = RoundKeys;
 
+    /// <summary>Bytes of the same for a form that has four messages in a register: each vector four times over.</summary>
+    internal const int WideLength = 4 * BlockLength * (RoundKeys + Rounds);
+
+    /// <summary>Bytes from <see cref="Pointer"/> to it.</summary>
+    internal const int WideOffset = (Length * BlockLength + CacheLine - 1) / CacheLine * CacheLine;
+
+    /// <summary>The boundary that both lie on.</summary>
+    internal const int CacheLine = 64;
+
     private const int ConstantsWithFirstKey = Constants + Rounds;
     private const int Length = ConstantsWithFirstKey + Rounds;
     private const int BlockLength = 16;
-    private const int CacheLine = 64;
 
-    private readonly byte[] _memory = GC.AllocateArray<byte>(Length * BlockLength + CacheLine, pinned: true);
+    private readonly byte[] _memory = GC.AllocateArray<byte>(WideOffset + WideLength + CacheLine, pinned: true);
 
     /// <summary>Prepares a key.</summary>
     /// <param name="key">An AES-128 key, 16 bytes.</param>
@@ -58,6 +66,7 @@ internal sealed unsafe class Ff1Key
             Pointer[Constants + round] = constant ^ Vector128<byte>.Zero.WithElement(10, (byte)round);
             Pointer[ConstantsWithFirstKey + round] = Pointer[Constants + round] ^ Pointer[0];
         }
+        Widen(Pointer, Pointer, Pointer, Pointer, (Vector128<byte>*)((byte*)Pointer + WideOffset));
     }
 
 #pragma warning disable MA0055 // Workers may still use a key when the keyring has changed; only the collector knows when nobody does.
@@ -75,6 +84,19 @@ internal sealed unsafe class Ff1Key
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int ConstantsOf<TAes>()
         where TAes : struct, IAesRounds => TAes.FirstKey == 1 ? ConstantsWithFirstKey : Constants;
+
+    /// <summary>Makes the wide keys of four messages, whose <see cref="Pointer"/>s these are.</summary>
+    internal static void Widen(Vector128<byte>* first, Vector128<byte>* second, Vector128<byte>* third, Vector128<byte>* fourth, Vector128<byte>* wide)
+    {
+        for (var i = 0; i < RoundKeys + Rounds; i++, wide += 4)
+        {
+            var from = i < RoundKeys ? i : i - Constants + ConstantsWithFirstKey;
+            wide[0] = first[from];
+            wide[1] = second[from];
+            wide[2] = third[from];
+            wide[3] = fourth[from];
+        }
+    }
 
     /// <summary>Enciphers one block by the portable form: this is done once a key.</summary>
     internal Vector128<byte> Encrypt(Vector128<byte> block)

@@ -41,4 +41,10 @@ internal static class Ff1Permutations
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector128<byte> Shuffle(Vector128<byte> bytes, Vector128<byte> indices) =>
         Ssse3.IsSupported ? Ssse3.Shuffle(bytes, indices) : Vector128.Shuffle(bytes, indices);
+
+    /// <summary>The same in each half of 32 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<byte> Shuffle(Vector256<byte> bytes, Vector256<byte> indices) => Avx2.IsSupported
+        ? Avx2.Shuffle(bytes, indices)
+        : Vector256.Create(Shuffle(bytes.GetLower(), indices.GetLower()), Shuffle(bytes.GetUpper(), indices.GetUpper()));
 }

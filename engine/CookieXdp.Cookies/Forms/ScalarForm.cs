@@ -8,29 +8,31 @@ internal sealed unsafe class ScalarForm<TAes> : Ff1Form
 {
     internal override string Name => "scalar";
 
-    internal override void Encrypt(Vector128<ulong>* halves, Vector128<byte>** pairKeys, int count, ulong halfMask)
+    internal override void Encrypt(Vector128<ulong>* halves, Vector128<byte>** keys, int count, ulong halfMask)
     {
         for (var i = 0; i < count; i++)
         {
             var state = halves[i];
+            var key = keys[KeyCells.KeyOf(i)];
             for (var round = 0; round < Ff1Key.Rounds; round += 2)
             {
-                state = (state + Keystream(state, pairKeys[i / 2], round, Ff1Permutations.TakeSecond, Ff1Permutations.PutFirst)) & Vector128.Create(halfMask);
-                state = (state + Keystream(state, pairKeys[i / 2], round + 1, Ff1Permutations.TakeFirst, Ff1Permutations.PutSecond)) & Vector128.Create(halfMask);
+                state = (state + Keystream(state, key, round, Ff1Permutations.TakeSecond, Ff1Permutations.PutFirst)) & Vector128.Create(halfMask);
+                state = (state + Keystream(state, key, round + 1, Ff1Permutations.TakeFirst, Ff1Permutations.PutSecond)) & Vector128.Create(halfMask);
             }
             halves[i] = state;
         }
     }
 
-    internal override void Decrypt(Vector128<ulong>* halves, Vector128<byte>** pairKeys, int count, ulong halfMask)
+    internal override void Decrypt(Vector128<ulong>* halves, Vector128<byte>** keys, int count, ulong halfMask)
     {
         for (var i = 0; i < count; i++)
         {
             var state = halves[i];
+            var key = keys[KeyCells.KeyOf(i)];
             for (var round = Ff1Key.Rounds - 2; round >= 0; round -= 2)
             {
-                state = (state - Keystream(state, pairKeys[i / 2], round + 1, Ff1Permutations.TakeFirst, Ff1Permutations.PutSecond)) & Vector128.Create(halfMask);
-                state = (state - Keystream(state, pairKeys[i / 2], round, Ff1Permutations.TakeSecond, Ff1Permutations.PutFirst)) & Vector128.Create(halfMask);
+                state = (state - Keystream(state, key, round + 1, Ff1Permutations.TakeFirst, Ff1Permutations.PutSecond)) & Vector128.Create(halfMask);
+                state = (state - Keystream(state, key, round, Ff1Permutations.TakeSecond, Ff1Permutations.PutFirst)) & Vector128.Create(halfMask);
             }
             halves[i] = state;
         }

@@ -6,29 +6,35 @@ namespace CookieXdp.Cookies.Forms;
 /// <summary>Eight messages at once without AES instructions: for processors that lack them, and independent of them in tests.</summary>
 internal sealed unsafe class SoftwareForm : Ff1Form
 {
+    private const int Lanes = SoftwareAes.Blocks;
+
     internal override string Name => "software";
 
-    internal override void Encrypt(Vector128<ulong>* halves, Vector128<byte>** pairKeys, int count, ulong halfMask)
+    internal override void Encrypt(Vector128<ulong>* halves, Vector128<byte>** keys, int count, ulong halfMask)
     {
-        for (var first = 0; first < Pad(halves, pairKeys, count); first += Lanes)
-            Eight(halves + first, pairKeys + first / 2, halfMask, decrypt: false);
+        for (var first = 0; first < count; first += Lanes)
+            Eight(halves, keys, first, count, halfMask, decrypt: false);
     }
 
-    internal override void Decrypt(Vector128<ulong>* halves, Vector128<byte>** pairKeys, int count, ulong halfMask)
+    internal override void Decrypt(Vector128<ulong>* halves, Vector128<byte>** keys, int count, ulong halfMask)
     {
-        for (var first = 0; first < Pad(halves, pairKeys, count); first += Lanes)
-            Eight(halves + first, pairKeys + first / 2, halfMask, decrypt: true);
+        for (var first = 0; first < count; first += Lanes)
+            Eight(halves, keys, first, count, halfMask, decrypt: true);
     }
 
     [SkipLocalsInit]
-    private static void Eight(Vector128<ulong>* halves, Vector128<byte>** pairKeys, ulong halfMask, bool decrypt)
+    private static void Eight(Vector128<ulong>* halves, Vector128<byte>** keys, int first, int count, ulong halfMask, bool decrypt)
     {
         var planes = stackalloc Vector128<byte>[Ff1Key.RoundKeys * SoftwareAes.Blocks];
         var blocks = stackalloc Vector128<byte>[SoftwareAes.Blocks];
+        var laneKeys = stackalloc Vector128<byte>*[Lanes];
+        for (var lane = 0; lane < Lanes; lane++)
+            laneKeys[lane] = keys[KeyCells.KeyOf(Math.Min(first + lane, count - 1))];
+        halves += first;
         for (var roundKey = 0; roundKey < Ff1Key.RoundKeys; roundKey++)
         {
             for (var lane = 0; lane < Lanes; lane++)
-                planes[roundKey * SoftwareAes.Blocks + lane] = pairKeys[lane / 2][roundKey];
+                planes[roundKey * SoftwareAes.Blocks + lane] = laneKeys[lane][roundKey];
             SoftwareAes.Transpose(planes + roundKey * SoftwareAes.Blocks);
         }
         for (var i = 0; i < Ff1Key.Rounds; i++)
@@ -36,7 +42,7 @@ internal sealed unsafe class SoftwareForm : Ff1Form
             var round = decrypt ? Ff1Key.Rounds - 1 - i : i;
             var changesFirst = round % 2 == 0;
             for (var lane = 0; lane < Lanes; lane++)
-                blocks[lane] = Ff1Permutations.Shuffle(halves[lane].AsByte(), changesFirst ? Ff1Permutations.TakeSecond : Ff1Permutations.TakeFirst) ^ pairKeys[lane / 2][Ff1Key.Constants + round];
+                blocks[lane] = Ff1Permutations.Shuffle(halves[lane].AsByte(), changesFirst ? Ff1Permutations.TakeSecond : Ff1Permutations.TakeFirst) ^ laneKeys[lane][Ff1Key.Constants + round];
             SoftwareAes.Encrypt(blocks, planes);
             for (var lane = 0; lane < Lanes; lane++)
             {

@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Runtime.Intrinsics;
+using CookieXdp.Cookies;
+using CookieXdp.Cookies.Forms;
+
+namespace CookieXdp.Bench;
+
+/// <summary>
+/// One row of the table: opening or minting in batches of one size, of one epoch or of four. Every cookie is another, and comes round again only
+/// when more memory has been walked through than caches hold; all that a cookie says is decoded, and stored.
+/// </summary>
+internal sealed class CookieRow
+{
+    /// <summary>Cookies a pass.</summary>
+    internal const int PerPass = 1 << 16;
+
+    /// <summary>Cookies until one comes round again: 32 MiB of addresses and as much of what they say.</summary>
+    private const int Ring = 1 << 21;
+
+    /// <summary>One minute before midnight: so four epochs mint what is genuine, tomorrow's first tick among them.</summary>
+    private const long Now = 20_000 * CookieTime.EpochSeconds - 60;
+
+    private static readonly int[] _batches = [1, 8, 32, 64, 256];
+
+    private readonly PrefixKeys _keys;
+    private readonly Ff1Form _form;
+    private readonly bool _mints;
+    private readonly int _batch;
+    private readonly MintOrder[] _orders = new MintOrder[Ring];
+    private readonly Vector128<byte>[] _addresses = GC.AllocateArray<Vector128<byte>>(Ring, pinned: true);
+    private readonly OpenedCookie[] _opened = new OpenedCookie[Ring];
+    private int _position;
+
+    /// <summary>Prepares a row, and checks that its form mints and opens rightly.</summary>
+    /// <param name="name">Its name, of <see cref="Names"/>.</param>
+    /// <param name="form">The form to measure.</param>
+    /// <exception cref="InvalidDataException">What was minted opens to something else.</exception>
+    internal CookieRow(string name, Ff1Form form)
+    {
+        var parts = name.Split('_');
+        _mints = parts[0] == "mint";
+        _batch = int.Parse(parts[1].AsSpan(1), CultureInfo.InvariantCulture);
+        _form = form;
+        var random = new Random(name.Length);
+        var secret = new byte[MasterSecret.Length];
+        random.NextBytes(secret);
+        using var master = MasterSecret.FromBytes(secret);
+        _keys = PrefixKeys.Derive(master, CookiePrefix.Parse("2001:db8:25::/48"), Now);
+        for (var i = 0; i < Ring; i++)
+            _orders[i] = new MintOrder(RandomNetwork(random), parts.Length > 2 ? AnyEpoch(random) : Now - random.Next(86_000), random.Next(16), random.Next(2) == 0, random.Next(2) == 0);
+        if (!_keys.TryMint(form, _orders, _addresses))
+            throw new InvalidDataException("the keys do not reach");
+        _keys.Open(form, _addresses, Now, _opened);
+        for (var i = 0; i < Ring; i++)
+        {
+            var (opened, order) = (_opened[i], _orders[i]);
+            if (!opened.IsGenuine || opened.Resolver.Value != order.Resolver || opened.MintedAt != order.MintedAt / CookieTime.TickSeconds * CookieTime.TickSeconds)
+                throw new InvalidDataException($"{form.Name}: what was minted opens to something else");
+        }
+    }
+
+    /// <summary>The rows' names.</summary>
+    internal static IEnumerable<string> Names =>
+        from work in (string[])["open", "mint"]
+        from epochs in (string[])["", "_mixed"]
+        from batch in _batches
+        select string.Create(CultureInfo.InvariantCulture, $"{work}_b{batch}{epochs}");
+
+    /// <summary>Opens or mints the next <see cref="PerPass"/> cookies.</summary>
+    internal void Pass()
+    {
+        var end = _position + PerPass;
+        if (_mints)
+        {
+            for (var i = _position; i < end; i += _batch)
+                _keys.TryMint(_form, _orders.AsSpan(i, _batch), _addresses.AsSpan(i, _batch));
+        }
+        else
+        {
+            for (var i = _position; i < end; i += _batch)
+                _keys.Open(_form, _addresses.AsSpan(i, _batch), Now, _opened.AsSpan(i, _batch));
+        }
+        _position = end % Ring;
+    }
+
+    private static ResolverNetwork RandomNetwork(Random random) => random.Next(2) == 0
+        ? ResolverNetwork.FromIpv4((uint)random.NextInt64(1L << 32))
+        : ResolverNetwork.TryFromBits(isIpv6: true, (ulong)random.NextInt64(1L << 41), out var network) ? network : ResolverNetwork.Unknown;
+
+    /// <summary>A time in one of four epochs, each as likely.</summary>
+    private static long AnyEpoch(Random random) => random.Next(PrefixKeys.EpochCount) switch
+    {
+        0 => Now + 60 + random.Next(60),
+        var before => Now + 60 - before * CookieTime.EpochSeconds + random.Next(CookieTime.EpochSeconds - 60),
+    };
+}
