@@ -60,7 +60,7 @@ run: all run-prerequisites ## deliver one real mail through a cookie, in namespa
 	@tests/lab.sh out/build/bin/CookieXdp.Story/release/CookieXdp.Story
 
 .PHONY: test
-test: all run-prerequisites ## run all tests
+test: all out/cookiexdp-bench run-prerequisites ## run all tests
 	@tests/run.sh
 
 .PHONY: bench
@@ -70,6 +70,10 @@ bench: out/cookiexdp-bench ## measure opening and minting: a table, and out/benc
 .PHONY: bench-gate
 bench-gate: out/cookiexdp-bench ## the same in short; fails where a row allocates or falls under its floor (bench/floors.json)
 	out/cookiexdp-bench --passes 20 --floors bench/floors.json
+
+.PHONY: test-arm
+test-arm: ## run the tests of the cookie's ARM code, with its AES instructions, in an emulator
+	@tests/arm.sh
 
 .PHONY: clean
 clean: ## remove everything built

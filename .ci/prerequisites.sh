@@ -1,5 +1,5 @@
 #!/bin/bash
-# .ci/prerequisites.sh build|run: names what this machine lacks, and installs it from the distribution: as root or with YES=1 at
+# .ci/prerequisites.sh build|run|arm: names what this machine lacks, and installs it from the distribution: as root or with YES=1 at
 # once, else after asking. What the distribution does not have is said in one line.
 set -euo pipefail
 
@@ -28,10 +28,16 @@ run="
 	tshark:tshark
 "
 
+arm="
+	qemu-aarch64-static:qemu-user-static
+	dpkg-deb:dpkg
+"
+
 case ${1:-} in
 build) needed=$build ;;
 run) needed=$build$run ;;
-*) echo "usage: $0 build|run" >&2 && exit 2 ;;
+arm) needed=$arm ;;
+*) echo "usage: $0 build|run|arm" >&2 && exit 2 ;;
 esac
 
 # Some of these live where an ordinary user's PATH does not reach.

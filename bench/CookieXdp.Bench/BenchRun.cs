@@ -24,8 +24,16 @@ internal static class BenchRun
     /// <summary>The rows of this run.</summary>
     internal static IReadOnlyList<string> Rows { get; private set; } = [];
 
+    /// <summary>Whether every pass shall allocate something.</summary>
+    internal static bool Wasteful { get; private set; }
+
     /// <summary>The form that a row is measured with.</summary>
-    internal static Ff1Form FormOf(string row) => _slower == 0 ? Ff1Forms.Chosen : new SlowedForm(Ff1Forms.Chosen, _slower);
+    /// <exception cref="PlatformNotSupportedException">This processor cannot do it.</exception>
+    internal static Ff1Form FormOf(string row)
+    {
+        var form = CookieRow.FormOf(row) ?? throw new PlatformNotSupportedException($"{row}: this processor can do {string.Join(", ", Ff1Forms.All.Select(one => one.Name))}");
+        return _slower == 0 ? form : new SlowedForm(form, _slower);
+    }
 
     /// <summary>Where a row's passes note the limit before them, and what they allocated.</summary>
     internal static (List<double[]> Limits, List<long> Allocated) NotesOf(string row) => _notes[row] = ([], []);
@@ -34,12 +42,14 @@ internal static class BenchRun
     /// <param name="rows">Their names.</param>
     /// <param name="passes">Passes of each.</param>
     /// <param name="slower">Percent by which the form is made slower.</param>
+    /// <param name="wasteful">Whether every pass allocates something.</param>
     /// <param name="folder">Where BenchmarkDotNet writes its log.</param>
     /// <exception cref="InvalidOperationException">A row could not be measured; the log says why.</exception>
-    internal static IReadOnlyList<BenchRow> Measure(IReadOnlyList<string> rows, int passes, int slower, string folder)
+    internal static IReadOnlyList<BenchRow> Measure(IReadOnlyList<string> rows, int passes, int slower, bool wasteful, string folder)
     {
         Rows = rows;
         _slower = slower;
+        Wasteful = wasteful;
         var job = Job.Default
             .WithToolchain(InProcessNoEmitToolchain.Instance)
             .WithWarmupCount(WarmUp)

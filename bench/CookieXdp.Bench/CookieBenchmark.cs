@@ -38,6 +38,8 @@ public class CookieBenchmark
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         _pass!.Pass();
+        if (BenchRun.Wasteful)
+            _limit = [.. _limit];
         _allocated!.Add(GC.GetAllocatedBytesForCurrentThread() - before);
         _limits!.Add(_limit);
     }

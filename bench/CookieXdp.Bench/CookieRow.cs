@@ -37,9 +37,9 @@ internal sealed class CookieRow
     /// <exception cref="InvalidDataException">What was minted opens to something else.</exception>
     internal CookieRow(string name, Ff1Form form)
     {
-        var parts = name.Split('_');
-        _mints = parts[0] == "mint";
-        _batch = int.Parse(parts[1].AsSpan(1), CultureInfo.InvariantCulture);
+        _mints = name.StartsWith("mint", StringComparison.Ordinal);
+        _batch = _batches.Single(batch => name.Split('_').Contains($"b{batch}"));
+        var mixed = name.EndsWith("_mixed", StringComparison.Ordinal);
         _form = form;
         var random = new Random(name.Length);
         var secret = new byte[MasterSecret.Length];
@@ -47,7 +47,7 @@ internal sealed class CookieRow
         using var master = MasterSecret.FromBytes(secret);
         _keys = PrefixKeys.Derive(master, CookiePrefix.Parse("2001:db8:25::/48"), Now);
         for (var i = 0; i < Ring; i++)
-            _orders[i] = new MintOrder(RandomNetwork(random), parts.Length > 2 ? AnyEpoch(random) : Now - random.Next(86_000), random.Next(16), random.Next(2) == 0, random.Next(2) == 0);
+            _orders[i] = new MintOrder(RandomNetwork(random), mixed ? AnyEpoch(random) : Now - random.Next(86_000), random.Next(16), random.Next(2) == 0, random.Next(2) == 0);
         if (!_keys.TryMint(form, _orders, _addresses))
             throw new InvalidDataException("the keys do not reach");
         _keys.Open(form, _addresses, Now, _opened);
@@ -59,12 +59,20 @@ internal sealed class CookieRow
         }
     }
 
-    /// <summary>The rows' names.</summary>
+    /// <summary>The rows' names: those of the interleaved form, and with <c>vaes</c> in them those of the form for vector AES.</summary>
     internal static IEnumerable<string> Names =>
+        from form in (string[])["", "_vaes"]
         from work in (string[])["open", "mint"]
         from epochs in (string[])["", "_mixed"]
         from batch in _batches
-        select string.Create(CultureInfo.InvariantCulture, $"{work}_b{batch}{epochs}");
+        select string.Create(CultureInfo.InvariantCulture, $"{work}{form}_b{batch}{epochs}");
+
+    /// <summary>The form that a row measures, or null where this processor cannot do it.</summary>
+    internal static Ff1Form? FormOf(string name)
+    {
+        var form = name.Contains("_vaes", StringComparison.Ordinal) ? "vaes" : "interleaved";
+        return Ff1Forms.All.FirstOrDefault(one => one.Name == form);
+    }
 
     /// <summary>Opens or mints the next <see cref="PerPass"/> cookies.</summary>
     internal void Pass()

@@ -18,6 +18,10 @@ public static class Programs
     /// <exception cref="LabException">It is not built.</exception>
     public static string Dns => Built("cookiexdp-dns");
 
+    /// <summary>The microbenchmarks.</summary>
+    /// <exception cref="LabException">They are not built.</exception>
+    public static string Bench => Built("cookiexdp-bench");
+
     /// <summary>An address with a cookie of one's own choosing, by <c>cookiexdp mint</c>.</summary>
     /// <param name="masterFile">The master secret's file.</param>
     /// <param name="resolver">The resolver it shall name.</param>

@@ -8,6 +8,12 @@ namespace CookieXdp.Cookies.Forms;
 /// element 1, so that after ten rounds each is where it belongs. Which key a message has depends on its place, in a way that each form chooses:
 /// <see cref="Fill"/> and <see cref="Arrange"/> prepare it.
 /// </summary>
+/// <remarks>
+/// The time that a form takes, and the memory that it touches, depend on no key and no message, neither before nor after: there are no tables but those
+/// of shuffles, and AES is the processor's own or, in software, a circuit of gates. They do depend on how many messages of which epoch there are; that stands in clear
+/// in every address. The same holds for what packs and unpacks (<see cref="CookiePacking"/>, <see cref="CookieBits"/>). What comes after, whether a cookie
+/// is genuine and what policy makes of it, need not hide: that is told to the caller by an answer, or by none.
+/// </remarks>
 internal abstract unsafe class Ff1Form
 {
     /// <summary>Up to so many messages are quicker one after the other.</summary>
