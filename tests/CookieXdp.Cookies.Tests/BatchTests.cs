@@ -152,14 +152,52 @@ public sealed class BatchTests
     {
         const long now = Now / 64 * 64;
         var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, now);
-        var address = new Vector128<byte>[1];
-        Assert.True(keys.TryMint([new MintOrder(ResolverNetwork.Unknown, now - age, 1, verified: false, ecs: false)], address));
-        var opened = new OpenedCookie[1];
+        // five: four at once, and one alone
+        var address = new Vector128<byte>[5];
+        var orders = Enumerable.Repeat(new MintOrder(ResolverNetwork.Unknown, now - age, 1, verified: false, ecs: false), 5).ToArray();
+        Assert.True(keys.TryMint(orders, address));
+        var opened = new OpenedCookie[5];
         keys.Open(address, now, opened);
-        Assert.Equal(genuine, opened[0].IsGenuine);
+        Assert.All(opened, cookie => Assert.Equal(genuine, cookie.IsGenuine));
         // keys that nobody has renewed: an epoch is no longer of the four
         keys.Open(address, now + 3 * 86400, opened);
-        Assert.False(opened[0].IsGenuine);
+        Assert.All(opened, cookie => Assert.False(cookie.IsGenuine));
+    }
+
+    // In the clear: check 18, family 1, network 20 | network 21, tick 11, service 4, verified, ecs, reserved.
+    [Theory]
+    [InlineData(0UL, 0UL, true)]
+    [InlineData(0UL, 1349UL << 7, true)]
+    [InlineData(0UL, 1350UL << 7, false)] // the first tick that no day has
+    [InlineData(0UL, 2047UL << 7, false)]
+    [InlineData(0UL, 1UL, false)] // reserved
+    [InlineData(1UL << 21, 0UL, false)] // check
+    [InlineData(1UL << 38, 0UL, false)]
+    [InlineData(0UL, 1UL << 18, false)] // family 0 has 32 bits of network
+    [InlineData(0UL, 1UL << 26, false)]
+    [InlineData(0UL, 1UL << 27, true)]
+    [InlineData(1UL << 20, 1UL << 18, true)] // family 1 has 41
+    public unsafe void A_single_wrong_field_makes_a_cookie_false(ulong left, ulong right, bool genuine)
+    {
+        const long now = Now / 86400 * 86400 + 86400 - 60;
+        var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, now);
+        var material = new byte[MasterSecret.KeyLength];
+        KnownAnswerTests.Master.DeriveEpochKey(KnownAnswerTests.Prefix, now / 86400, material);
+        var cipher = new EpochCipher(KnownAnswerTests.Prefix, now / 86400, material);
+        var form = Ff1Forms.Choose("scalar");
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Places];
+        var pointers = stackalloc Vector128<byte>*[Ff1Form.Keys];
+        halves[0] = Vector128.Create(left, right);
+        form.Fill(pointers, 1, cipher.Key.Pointer);
+        form.Encrypt(halves, pointers, 1, CookieBits.HalfMask);
+        GC.KeepAlive(cipher);
+        var bytes = new byte[16];
+        KnownAnswerTests.Prefix.CopyTo(bytes);
+        CookieBits.WriteAddress(bytes.AsSpan(6), now / 86400, halves[0][0], halves[0][1]);
+        var opened = new OpenedCookie[5];
+        keys.Open([.. Enumerable.Repeat(Vector128.Create(bytes), 5)], now, opened);
+        Assert.All(opened, cookie => Assert.Equal(genuine, cookie.IsGenuine));
+        Assert.Equal(genuine, keys.TryOpen(bytes, now, out _));
     }
 
     [Fact]
