@@ -45,7 +45,9 @@ internal sealed class CookieRow
         var secret = new byte[MasterSecret.Length];
         random.NextBytes(secret);
         using var master = MasterSecret.FromBytes(secret);
-        _keys = PrefixKeys.Derive(master, CookiePrefix.Parse("2001:db8:25::/48"), Now);
+        // As the programs get them.
+        var prefix = CookiePrefix.Parse("2001:db8:25::/48");
+        _keys = Keyring.Read(Keyring.Write([master], [prefix], 1, Now)).KeysOf(prefix)!;
         for (var i = 0; i < Ring; i++)
             _orders[i] = new MintOrder(RandomNetwork(random), mixed ? AnyEpoch(random) : Now - random.Next(86_000), random.Next(16), random.Next(2) == 0, random.Next(2) == 0);
         if (!_keys.TryMint(form, _orders, _addresses))
@@ -54,13 +56,28 @@ internal sealed class CookieRow
         for (var i = 0; i < Ring; i++)
         {
             var (opened, order) = (_opened[i], _orders[i]);
-            if (!opened.IsGenuine || opened.Resolver.Value != order.Resolver || opened.MintedAt != order.MintedAt / CookieTime.TickSeconds * CookieTime.TickSeconds)
+            if (!opened.IsGenuine || opened.Resolver.Value != order.Resolver || opened.MintedAt != order.MintedAt / CookieTime.TickSeconds * CookieTime.TickSeconds || opened.Rest != order.Rest)
                 throw new InvalidDataException($"{form.Name}: what was minted opens to something else");
         }
+        if (name.EndsWith("_false", StringComparison.Ordinal))
+            Falsify();
+    }
+
+    /// <summary>Changes a bit of every cookie, as a flood that guesses would have it.</summary>
+    private void Falsify()
+    {
+        foreach (ref var address in _addresses.AsSpan())
+            address ^= Vector128<byte>.Zero.WithElement(15, (byte)1);
+        _keys.Open(_form, _addresses, Now, _opened);
+        var genuine = _opened.Count(cookie => cookie.IsGenuine);
+        if (genuine > 100)
+            throw new InvalidDataException($"{_form.Name}: {genuine} of {Ring} changed cookies are genuine");
     }
 
     /// <summary>The rows' names: those of the interleaved form, and with <c>vaes</c> in them those of the form for vector AES.</summary>
-    internal static IEnumerable<string> Names =>
+    internal static IEnumerable<string> Names { get; } = [.. Genuine, "open_b64_false", "open_vaes_b64_false"];
+
+    private static IEnumerable<string> Genuine =>
         from form in (string[])["", "_vaes"]
         from work in (string[])["open", "mint"]
         from epochs in (string[])["", "_mixed"]

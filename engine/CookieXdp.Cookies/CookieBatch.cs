@@ -50,7 +50,7 @@ internal static unsafe class CookieBatch
         {
             form.Fill(keys, count, slots[shift >> 4].Key);
             form.Decrypt(taken, keys, count, CookieBits.HalfMask);
-            CookiePacking.Judge(taken, addresses, count, slots, bounds, cookies);
+            CookiePacking.Judge(taken, places: null, addresses, count, slots, bounds, cookies);
             return;
         }
         // Epochs mix: the messages are put where both of a pair have one key, and the answers taken from there.
@@ -79,7 +79,7 @@ internal static unsafe class CookieBatch
         {
             form.Fill(keys, count, slots[shift >> 4].Key);
             form.Encrypt(packed, keys, count, CookieBits.HalfMask);
-            CookiePacking.WriteAddresses(packed, heads, count, addresses);
+            CookiePacking.WriteAddresses(packed, places: null, heads, count, addresses);
             return unusable == 0;
         }
         var halves = stackalloc Vector128<ulong>[Ff1Form.Places];

@@ -88,11 +88,23 @@ internal static unsafe class CookiePacking
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int EpochShift(Vector128<byte>* address) => (((byte*)address)[CookiePrefix.ByteLength] & 0xC0) >> 2;
 
+    /// <summary>Whether an address is of another prefix.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool IsForeign(Vector128<byte>* address, in CookieBatch.Bounds bounds) => ((*(ulong*)address ^ bounds.RawPrefix) & RawPrefixMask) != 0;
+
     /// <summary>
     /// Reads the fields, and gathers everything that a genuine cookie has as zero: check, reserved, family 0's nine last bits, a tick past the
-    /// day's end, a time in the future, an epoch too far back, another prefix.
+    /// day's end, a time in the future, an epoch without a key, another prefix.
     /// </summary>
-    internal static void Judge(Vector128<ulong>* halves, Vector128<byte>* addresses, int count, CookieBatch.Slot* slots, in CookieBatch.Bounds bounds, OpenedCookie* cookies)
+    /// <param name="halves">The messages.</param>
+    /// <param name="places">Where each one is; null: in order.</param>
+    /// <param name="addresses">The addresses that they come from.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="slots">The keys.</param>
+    /// <param name="bounds">What is believed.</param>
+    /// <param name="cookies">Receives what they say.</param>
+    internal static void Judge(
+        Vector128<ulong>* halves, byte* places, Vector128<byte>* addresses, int count, CookieBatch.Slot* slots, in CookieBatch.Bounds bounds, OpenedCookie* cookies)
     {
         var i = 0;
         if (Avx2.IsSupported)
@@ -100,29 +112,12 @@ internal static unsafe class CookiePacking
             var starts = StartsOf(slots);
             for (; i + Four <= count; i += Four)
             {
-                Separate((ulong*)(halves + i), out var left, out var right);
+                Separate(halves, places, i, out var left, out var right);
                 JudgeFour(left, right, addresses + i, starts, bounds, cookies + i);
             }
         }
         for (; i < count; i++)
-            cookies[i] = JudgeOne(halves[i], addresses + i, slots, bounds);
-    }
-
-    /// <summary>The same with each message at a place of its own.</summary>
-    internal static void Judge(Vector128<ulong>* halves, byte* places, Vector128<byte>* addresses, int count, CookieBatch.Slot* slots, in CookieBatch.Bounds bounds, OpenedCookie* cookies)
-    {
-        var i = 0;
-        if (Avx2.IsSupported)
-        {
-            var starts = StartsOf(slots);
-            for (; i + Four <= count; i += Four)
-            {
-                Separate(halves, places + i, out var left, out var right);
-                JudgeFour(left, right, addresses + i, starts, bounds, cookies + i);
-            }
-        }
-        for (; i < count; i++)
-            cookies[i] = JudgeOne(halves[places[i]], addresses + i, slots, bounds);
+            cookies[i] = JudgeOne(halves[places is null ? i : places[i]], addresses + i, slots, bounds);
     }
 
     /// <summary>Makes messages of orders, and the first 64 bits of each address but for the fourteen that the cipher gives.</summary>
@@ -167,22 +162,11 @@ internal static unsafe class CookiePacking
     }
 
     /// <summary>Joins heads and enciphered messages to addresses.</summary>
-    internal static void WriteAddresses(Vector128<ulong>* halves, ulong* heads, int count, Vector128<byte>* addresses)
-    {
-        var i = 0;
-        if (Avx2.IsSupported)
-        {
-            for (; i + Four <= count; i += Four)
-            {
-                Separate((ulong*)(halves + i), out var left, out var right);
-                WriteFour(left, right, heads + i, addresses + i);
-            }
-        }
-        for (; i < count; i++)
-            WriteOne(halves[i], heads[i], (ulong*)(addresses + i));
-    }
-
-    /// <summary>The same with each message at a place of its own.</summary>
+    /// <param name="halves">The messages.</param>
+    /// <param name="places">Where each one is; null: in order.</param>
+    /// <param name="heads">The heads.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="addresses">Receives the addresses.</param>
     internal static void WriteAddresses(Vector128<ulong>* halves, byte* places, ulong* heads, int count, Vector128<byte>* addresses)
     {
         var i = 0;
@@ -190,12 +174,12 @@ internal static unsafe class CookiePacking
         {
             for (; i + Four <= count; i += Four)
             {
-                Separate(halves, places + i, out var left, out var right);
+                Separate(halves, places, i, out var left, out var right);
                 WriteFour(left, right, heads + i, addresses + i);
             }
         }
         for (; i < count; i++)
-            WriteOne(halves[places[i]], heads[i], (ulong*)(addresses + i));
+            WriteOne(halves[places is null ? i : places[i]], heads[i], (ulong*)(addresses + i));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -274,12 +258,17 @@ internal static unsafe class CookiePacking
         second = Avx2.UnpackHigh(zeroOne, twoThree);
     }
 
-    /// <summary>The same of four that are not neighbours.</summary>
+    /// <summary>The same of four messages: neighbours, or each at a place of its own.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Separate(Vector128<ulong>* halves, byte* places, out Vector256<ulong> first, out Vector256<ulong> second)
+    private static void Separate(Vector128<ulong>* halves, byte* places, int i, out Vector256<ulong> first, out Vector256<ulong> second)
     {
-        var zeroOne = Vector256.Create(halves[places[0]], halves[places[1]]);
-        var twoThree = Vector256.Create(halves[places[2]], halves[places[3]]);
+        if (places is null)
+        {
+            Separate((ulong*)(halves + i), out first, out second);
+            return;
+        }
+        var zeroOne = Vector256.Create(halves[places[i]], halves[places[i + 1]]);
+        var twoThree = Vector256.Create(halves[places[i + 2]], halves[places[i + 3]]);
         first = Avx2.UnpackLow(zeroOne, twoThree);
         second = Avx2.UnpackHigh(zeroOne, twoThree);
     }

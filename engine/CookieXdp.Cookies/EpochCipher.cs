@@ -8,7 +8,6 @@ public sealed unsafe class EpochCipher
 {
     private const byte FormatVersion = 1;
 
-
     /// <summary>Prepares an epoch key.</summary>
     /// <param name="prefix">The prefix, which goes into the tweak.</param>
     /// <param name="epoch">The UTC day that the key is for.</param>

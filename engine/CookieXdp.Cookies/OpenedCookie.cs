@@ -51,6 +51,9 @@ public readonly struct OpenedCookie
     /// <summary>Whether the network came from EDNS Client Subnet.</summary>
     public bool Ecs => (_rest >> EcsShift & 1) != 0;
 
+    /// <summary>Service, verified and ecs as they stand in the clear.</summary>
+    internal ulong Rest => _rest >> RestShift & RestMask;
+
     /// <summary>Seconds since it was minted; less than zero (down to −128) where the minting clock runs ahead.</summary>
     public long AgeAt(long unixSeconds) => unixSeconds - MintedAt;
 

@@ -5,7 +5,7 @@ using CookieXdp.Cookies.Forms;
 namespace CookieXdp.Cookies;
 
 /// <summary>
-/// The keys of one prefix: for each epoch the one that mints, and during a rotation of the master a second that only opens.
+/// The keys of one prefix: for each epoch the one that mints, and during a rotation of the master those of others that only open.
 /// Immutable, so any number of threads may use one; nothing here allocates after construction.
 /// </summary>
 public sealed class PrefixKeys
@@ -34,8 +34,7 @@ public sealed class PrefixKeys
         if (ciphersByMaster.Count is 0 or > MasterCount)
             throw new ArgumentException($"one to {MasterCount} masters, not {ciphersByMaster.Count}", nameof(ciphersByMaster));
         Prefix = prefix;
-        _masters = ciphersByMaster.Count;
-        for (var master = 0; master < _masters; master++)
+        for (var master = 0; master < ciphersByMaster.Count; master++)
         {
             foreach (var cipher in ciphersByMaster[master])
             {
@@ -43,6 +42,7 @@ public sealed class PrefixKeys
                 if (slot is not null || cipher.Prefix != prefix)
                     throw new ArgumentException($"epoch {cipher.Epoch} of {cipher.Prefix} has no slot of its own in the keys of {prefix}", nameof(ciphersByMaster));
                 slot = cipher;
+                _masters = master + 1;
             }
         }
         for (var slot = 0; slot < _slots.Length; slot++)
@@ -114,7 +114,7 @@ public sealed class PrefixKeys
 
     /// <summary>Opens many addresses, each as <see cref="TryOpen"/> would. Allocates nothing.</summary>
     /// <param name="addresses">16 bytes each, network byte order.</param>
-    /// <param name="unixSeconds">The time now.</param>
+    /// <param name="unixSeconds">The time now; from 2106 on (2^32) nothing is genuine any more.</param>
     /// <param name="cookies">Receives what they say; not shorter than <paramref name="addresses"/>.</param>
     public void Open(ReadOnlySpan<Vector128<byte>> addresses, long unixSeconds, Span<OpenedCookie> cookies) => Open(Ff1Forms.Chosen, addresses, unixSeconds, cookies);
 
@@ -127,7 +127,13 @@ public sealed class PrefixKeys
     internal unsafe void Open(Ff1Form form, ReadOnlySpan<Vector128<byte>> addresses, long unixSeconds, Span<OpenedCookie> cookies)
     {
         if (cookies.Length < addresses.Length)
-            throw new ArgumentException("shorter than the addresses", nameof(cookies));
+            throw new ArgumentException($"room for {cookies.Length}, of {addresses.Length} addresses", nameof(cookies));
+        // Before the first second nothing can have been minted.
+        if (unixSeconds < -CookieTime.FutureTolerance)
+        {
+            cookies[..addresses.Length].Clear();
+            return;
+        }
         var earliest = (ulong)Math.Max(0, CookieTime.EpochOf(unixSeconds) - 2) * CookieTime.EpochSeconds;
         var bounds = new CookieBatch.Bounds(
             BinaryPrimitives.ReverseEndianness(Prefix.Bits << 16),
@@ -143,11 +149,7 @@ public sealed class PrefixKeys
             for (var master = 1; master < _masters; master++)
             {
                 Believed(master, earliest, slots);
-                for (var i = 0; i < addresses.Length; i++)
-                {
-                    if (!to[i].IsGenuine)
-                        CookieBatch.Open(form, from + i, 1, slots, bounds, to + i);
-                }
+                OpenOthers(form, from, addresses.Length, slots, bounds, to);
             }
         }
         GC.KeepAlive(this);
@@ -156,7 +158,7 @@ public sealed class PrefixKeys
     internal unsafe bool TryMint(Ff1Form form, ReadOnlySpan<MintOrder> orders, Span<Vector128<byte>> addresses)
     {
         if (addresses.Length < orders.Length)
-            throw new ArgumentException("shorter than the orders", nameof(addresses));
+            throw new ArgumentException($"room for {addresses.Length}, of {orders.Length} orders", nameof(addresses));
         var usable = true;
         fixed (MintOrder* from = orders)
         fixed (Vector128<byte>* to = addresses)
@@ -167,6 +169,29 @@ public sealed class PrefixKeys
         }
         GC.KeepAlive(this);
         return usable;
+    }
+
+    /// <summary>Opens what is of this prefix and has not been found genuine, gathered into pieces.</summary>
+    private static unsafe void OpenOthers(Ff1Form form, Vector128<byte>* addresses, int count, CookieBatch.Slot* slots, in CookieBatch.Bounds bounds, OpenedCookie* cookies)
+    {
+        var gathered = stackalloc Vector128<byte>[CookieBatch.Piece];
+        var opened = stackalloc OpenedCookie[CookieBatch.Piece];
+        var places = stackalloc int[CookieBatch.Piece];
+        for (var next = 0; next < count;)
+        {
+            var some = 0;
+            for (; next < count && some < CookieBatch.Piece; next++)
+            {
+                gathered[some] = addresses[next];
+                places[some] = next;
+                some += cookies[next].IsGenuine || CookiePacking.IsForeign(addresses + next, bounds) ? 0 : 1;
+            }
+            if (some == 0)
+                return;
+            CookieBatch.Open(form, gathered, some, slots, bounds, opened);
+            for (var i = 0; i < some; i++)
+                cookies[places[i]] = opened[i];
+        }
     }
 
     /// <summary>A master's keys, without those of epochs that are no longer of the four: a keyring that the keeper has ceased to renew may hold such.</summary>

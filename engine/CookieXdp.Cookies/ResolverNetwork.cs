@@ -44,7 +44,7 @@ public readonly record struct ResolverNetwork
     public static bool TryFromBits(bool isIpv6, ulong network, out ResolverNetwork result)
     {
         result = new((isIpv6 ? 1UL << NetworkBits : 0) | (network & NetworkMask));
-        return isIpv6 || (network & ((1UL << Ipv4Shift) - 1)) == 0;
+        return isIpv6 | (network & ((1UL << Ipv4Shift) - 1)) == 0;
     }
 
     /// <summary>Family and network as they stand in the cookie: the family bit above the network's 41.</summary>

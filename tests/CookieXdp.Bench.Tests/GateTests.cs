@@ -11,7 +11,7 @@ public sealed class GateTests
     [Fact]
     public async Task A_form_made_slower_fails_by_the_rows_name()
     {
-        var result = await BenchAsync("--rows", "open_b64", "mint_b64", "--passes", "15", "--slower", "200", "--floors", Floors);
+        var result = await BenchAsync("--rows", "open_b64", "mint_b64", "--passes", "15", "--slower", "100", "--floors", Floors);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("open_b64: ratio", result.Error, StringComparison.Ordinal);
         Assert.Contains("mint_b64: ratio", result.Error, StringComparison.Ordinal);
@@ -39,6 +39,29 @@ public sealed class GateTests
         var result = await BenchAsync("--rows", "open_b64", "--passes", "5", "--floors", Write(folder, floors));
         Assert.Equal(code, result.ExitCode);
         Assert.Contains(said, result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2, "there is no row open_b65", "--rows", "open_b65")]
+    [InlineData(1, "--passes: a number from 1", "--passes", "0")]
+    [InlineData(1, "--slower: a number of percent", "--slower", "-50")]
+    [InlineData(2, "/nonexistent/bench.json", "--json", "/nonexistent/bench.json")]
+    [InlineData(2, "/nonexistent/floors.json", "--floors", "/nonexistent/floors.json")]
+    public async Task A_command_line_that_cannot_be_is_refused(int code, string said, params string[] arguments)
+    {
+        var result = await BenchAsync(arguments);
+        Assert.Equal(code, result.ExitCode);
+        Assert.Contains(said, result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_form_that_is_not_there_is_named_with_those_that_are()
+    {
+        var result = await new Command(Programs.Bench, "--rows", "open_b1") { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["COOKIEXDP_FF1_FORM"] = "quantum" } }
+            .RunAsync(cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Matches("^COOKIEXDP_FF1_FORM=quantum: this processor can do .*software", result.Error);
     }
 
     [Fact]

@@ -63,24 +63,26 @@ public sealed class BatchTests
         }
     }
 
-    [Fact]
-    public void Every_single_bit_change_of_ten_thousand_cookies_is_false()
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void Every_single_bit_change_of_ten_thousand_cookies_is_false(string name)
     {
+        var form = Ff1Forms.Choose(name);
         var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, Now);
         var orders = Enumerable.Range(0, 10_000).Select(i => new MintOrder(ResolverNetwork.FromIpv4((uint)i * 2654435761), Now - i * 13 % 170_000, i & 15, (i & 16) != 0, (i & 32) != 0)).ToArray();
         var addresses = new Vector128<byte>[orders.Length];
-        Assert.True(keys.TryMint(orders, addresses));
-        var changed = new Vector128<byte>[80];
-        var opened = new OpenedCookie[80];
+        Assert.True(keys.TryMint(form, orders, addresses));
+        var changed = new Vector128<byte>[128];
+        var opened = new OpenedCookie[128];
         var genuine = 0;
         foreach (var address in addresses)
         {
-            for (var bit = 0; bit < 80; bit++)
-                changed[bit] = address ^ Vector128<byte>.Zero.WithElement(6 + bit / 8, (byte)(0x80 >> (bit % 8)));
-            keys.Open(changed, Now, opened);
+            for (var bit = 0; bit < 128; bit++)
+                changed[bit] = address ^ Vector128<byte>.Zero.WithElement(bit / 8, (byte)(0x80 >> (bit % 8)));
+            keys.Open(form, changed, Now, opened);
             genuine += opened.Count(cookie => cookie.IsGenuine);
         }
-        // 800 000 random plaintexts, each genuine with 2^-20.6: 0.5 expected. The keys are fixed, so the number is, too: with these it is none.
+        // Of another prefix nothing is genuine. 800 000 random plaintexts are, each with 2^-20.6: 0.5 expected. The keys are fixed, so the number is, too: with these it is none.
         Assert.Equal(0, genuine);
     }
 
@@ -204,25 +206,83 @@ public sealed class BatchTests
     public void An_order_beyond_the_keys_fails_the_batch()
     {
         var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, Now);
-        var addresses = new Vector128<byte>[2];
+        var addresses = new Vector128<byte>[5];
         foreach (var time in new[] { Now + 2 * 86400, Now + 4 * 86400, Now - 3 * 86400, Now - 4 * 86400 })
-            Assert.False(keys.TryMint([new MintOrder(ResolverNetwork.Unknown, Now, 1, verified: false, ecs: false), new MintOrder(ResolverNetwork.Unknown, time, 1, verified: false, ecs: false)], addresses));
+        {
+            // four at once, and one alone
+            for (var place = 0; place < 5; place++)
+            {
+                var orders = Enumerable.Range(0, 5).Select(i => new MintOrder(ResolverNetwork.Unknown, i == place ? time : Now, 1, verified: false, ecs: false)).ToArray();
+                Assert.False(keys.TryMint(orders, addresses));
+            }
+        }
         Assert.True(keys.TryMint(_noOrders, []));
     }
 
-    [Fact]
-    public void During_a_rotation_a_batch_opens_what_either_master_minted()
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void During_a_rotation_a_batch_opens_what_any_master_minted(string name)
     {
-        using var other = MasterSecret.FromBytes([.. Enumerable.Repeat((byte)9, 32)]);
-        var keys = Keyring.Read(Keyring.Write([KnownAnswerTests.Master, other], [KnownAnswerTests.Prefix], 1, Now)).KeysOf(KnownAnswerTests.Prefix)!;
-        var addresses = new Vector128<byte>[3];
-        MintOrder[] order = [new(ResolverNetwork.Unknown, Now, 1, verified: false, ecs: false)];
-        Assert.True(PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, Now).TryMint(order, addresses.AsSpan(0, 1)));
-        Assert.True(PrefixKeys.Derive(other, KnownAnswerTests.Prefix, Now).TryMint(order, addresses.AsSpan(1, 1)));
-        addresses[2] = addresses[0] ^ Vector128<byte>.Zero.WithElement(15, (byte)1);
-        var opened = new OpenedCookie[3];
-        keys.Open(addresses, Now, opened);
-        Assert.Equal([true, true, false], opened.Select(cookie => cookie.IsGenuine));
+        var form = Ff1Forms.Choose(name);
+        MasterSecret[] masters = [KnownAnswerTests.Master, MasterSecret.FromBytes([.. Enumerable.Repeat((byte)9, 32)]), MasterSecret.FromBytes([.. Enumerable.Repeat((byte)7, 32)])];
+        var keys = Keyring.Read(Keyring.Write(masters, [KnownAnswerTests.Prefix], 1, Now)).KeysOf(KnownAnswerTests.Prefix)!;
+        var random = new Random(3);
+        var addresses = new Vector128<byte>[300];
+        var genuine = new bool[addresses.Length];
+        for (var i = 0; i < addresses.Length; i++)
+        {
+            var order = new MintOrder(ResolverNetwork.FromIpv4((uint)i), Now - random.Next(2) * 86_400, 1, verified: false, ecs: false);
+            Assert.True(PrefixKeys.Derive(masters[random.Next(3)], KnownAnswerTests.Prefix, Now).TryMint([order], addresses.AsSpan(i, 1)));
+            genuine[i] = random.Next(3) != 0;
+            if (!genuine[i])
+                addresses[i] ^= Vector128<byte>.Zero.WithElement(random.Next(16), (byte)1);
+        }
+        var opened = new OpenedCookie[addresses.Length];
+        keys.Open(form, addresses, Now, opened);
+        Assert.Equal(genuine, opened.Select(cookie => cookie.IsGenuine));
+        Assert.All(Enumerable.Range(0, genuine.Length).Where(i => genuine[i]), i => Assert.Equal((uint)i, opened[i].Resolver.Ipv4));
+    }
+
+    [Fact]
+    public unsafe void What_was_made_with_the_key_of_an_epoch_that_has_none_is_false()
+    {
+        // The stand-in for a key that is not there is known to everybody.
+        var known = new Ff1Key(new byte[16], new byte[Ff1Key.TweakLength], 78);
+        var today = Now / 86_400;
+        var material = new byte[MasterSecret.KeyLength];
+        KnownAnswerTests.Master.DeriveEpochKey(KnownAnswerTests.Prefix, today, material);
+        var keys = new PrefixKeys(KnownAnswerTests.Prefix, [[new EpochCipher(KnownAnswerTests.Prefix, today, material)]]);
+        var halves = stackalloc Vector128<ulong>[Ff1Form.Places];
+        var pointers = stackalloc Vector128<byte>*[Ff1Form.Keys];
+        halves[0] = Vector128<ulong>.Zero;
+        var form = Ff1Forms.Choose("scalar");
+        form.Fill(pointers, 1, known.Pointer);
+        form.Encrypt(halves, pointers, 1, CookieBits.HalfMask);
+        GC.KeepAlive(known);
+        var bytes = new byte[16];
+        KnownAnswerTests.Prefix.CopyTo(bytes);
+        for (var epoch = today - 2; epoch <= today + 1; epoch++)
+        {
+            CookieBits.WriteAddress(bytes.AsSpan(6), epoch, halves[0][0], halves[0][1]);
+            var opened = new OpenedCookie[5];
+            keys.Open([.. Enumerable.Repeat(Vector128.Create(bytes), 5)], Now, opened);
+            Assert.All(opened, cookie => Assert.False(cookie.IsGenuine));
+        }
+    }
+
+    [Theory]
+    [InlineData(-129)]
+    [InlineData(long.MinValue)]
+    public void Before_the_first_second_nothing_is_genuine(long now)
+    {
+        var keys = PrefixKeys.Derive(KnownAnswerTests.Master, KnownAnswerTests.Prefix, 0);
+        var addresses = new Vector128<byte>[5];
+        Assert.True(keys.TryMint([.. Enumerable.Repeat(new MintOrder(ResolverNetwork.Unknown, 0, 1, verified: false, ecs: false), 5)], addresses));
+        var opened = new OpenedCookie[5];
+        keys.Open(addresses, -128, opened);
+        Assert.All(opened, cookie => Assert.True(cookie.IsGenuine));
+        keys.Open(addresses, now, opened);
+        Assert.All(opened, cookie => Assert.False(cookie.IsGenuine));
     }
 
     [Fact]

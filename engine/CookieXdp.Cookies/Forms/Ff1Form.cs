@@ -11,7 +11,8 @@ namespace CookieXdp.Cookies.Forms;
 /// <remarks>
 /// The time that a form takes, and the memory that it touches, depend on no key and no message, neither before nor after: there are no tables but those
 /// of shuffles, and AES is the processor's own or, in software, a circuit of gates. They do depend on how many messages of which epoch there are; that stands in clear
-/// in every address. The same holds for what packs and unpacks (<see cref="CookiePacking"/>, <see cref="CookieBits"/>). What comes after, whether a cookie
+/// in every address. The same holds for what packs and unpacks batches (<see cref="CookiePacking"/>). The
+/// way of a single cookie (<see cref="CookieBits"/>) has no branch in its source, but conditionals of which the compiler may make one. What comes after, whether a cookie
 /// is genuine and what policy makes of it, need not hide: that is told to the caller by an answer, or by none.
 /// </remarks>
 internal abstract unsafe class Ff1Form

@@ -14,7 +14,10 @@ internal static class Ff1Forms
         : [new SoftwareForm()];
 
     /// <summary>The one in use.</summary>
-    internal static Ff1Form Chosen { get; } = Choose(Environment.GetEnvironmentVariable(Variable));
+    /// <exception cref="PlatformNotSupportedException">As <see cref="Choose"/>.</exception>
+    internal static Ff1Form Chosen => _chosen ??= Choose(Environment.GetEnvironmentVariable(Variable));
+
+    private static Ff1Form? _chosen;
 
     /// <summary>The form of a name, or the best where none is named.</summary>
     /// <exception cref="PlatformNotSupportedException">The named one is unknown, or not for this processor.</exception>

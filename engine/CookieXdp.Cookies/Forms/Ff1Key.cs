@@ -7,7 +7,8 @@ namespace CookieXdp.Cookies.Forms;
 /// <summary>
 /// A key and tweak ready for FF1: eleven AES round keys, and for each of the ten rounds what its block is added to. With a tweak of seven
 /// bytes and halves of five, Q is one block, and the block before it (P) is the same for every message under one key: CIPH_K(P), tweak and round
-/// number are one constant. Pinned and aligned to a cache line, so that a form can keep pointers to several; wiped when no longer used.
+/// number are one constant. Pinned and aligned to a cache line, so that a form can keep pointers to several; wiped when no longer used (what
+/// a batch leaves of it on the stack is not: whoever can read that can read this).
 /// </summary>
 internal sealed unsafe class Ff1Key
 {

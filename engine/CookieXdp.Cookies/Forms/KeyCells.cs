@@ -76,7 +76,7 @@ internal static unsafe class KeyCells
                 if (count > 32)
                     Vector256.Load(from + 32).Store(places + 32);
                 var key = Vector256.Create((nint)slots[epoch].Key);
-                for (var i = 0; i < blocks * Pairs + 2; i += 4)
+                for (var i = 0; i < blocks * Pairs + (blocks + 1) / 2; i += 4)
                     key.Store((nint*)keys + pair + i);
                 pair += messages / 2;
                 alone += isOdd;

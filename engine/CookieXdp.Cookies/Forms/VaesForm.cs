@@ -16,7 +16,7 @@ internal sealed unsafe partial class VaesForm : Ff1Form
     private readonly ScalarForm<X86Aes> _scalar = new();
 
     /// <summary>Whether this processor has the instructions.</summary>
-    internal static bool IsSupported { get; } = RuntimeInformation.ProcessArchitecture == Architecture.X64 && X86Aes.IsSupported && Supported() != 0;
+    internal static bool IsSupported { get; } = RuntimeInformation.ProcessArchitecture == Architecture.X64 && X86Aes.IsSupported && IsThere();
 
     internal override string Name => "vaes";
 
@@ -27,7 +27,7 @@ internal sealed unsafe partial class VaesForm : Ff1Form
     {
         var place = Vector256.Create((byte)0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
         var four = stackalloc Vector128<byte>*[Width];
-        var begins = stackalloc int[PrefixKeys.EpochCount + 1];
+        var begins = stackalloc int[PrefixKeys.EpochCount];
         var begin = 0;
         for (var epoch = 0; epoch < PrefixKeys.EpochCount; epoch++)
         {
@@ -40,7 +40,6 @@ internal sealed unsafe partial class VaesForm : Ff1Form
                 keys[register] = (Vector128<byte>*)Wide(slots[epoch].Key);
             begin += messages;
         }
-        begins[PrefixKeys.EpochCount] = RegistersOf(count) * Width;
         var made = -1;
         for (var epoch = 1; epoch < PrefixKeys.EpochCount; epoch++)
         {
@@ -84,10 +83,23 @@ internal sealed unsafe partial class VaesForm : Ff1Form
 
     private static nint Wide(Vector128<byte>* key) => (nint)key + Ff1Key.WideOffset;
 
+    /// <summary>The programs have the native code in them; other hosts of this library may lack it.</summary>
+    private static bool IsThere()
+    {
+        try
+        {
+            return Supported() != 0;
+        }
+        catch (DllNotFoundException)
+        {
+            return false;
+        }
+    }
+
     [LibraryImport(Library, EntryPoint = "cookiexdp_vaes_supported")]
     private static partial int Supported();
 
-    // Half a microsecond at most: going over to native code and back as the runtime else does it would cost more than it protects.
+    // Less than a microsecond: going over to native code and back as the runtime else does it would cost more than it protects.
     [LibraryImport(Library, EntryPoint = "cookiexdp_vaes_encrypt")]
     [SuppressGCTransition]
     private static partial void Encrypt(void* halves, void* keys, nuint registers, ulong halfMask);
