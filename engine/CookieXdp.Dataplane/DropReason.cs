@@ -54,7 +54,7 @@ public enum DropReason : byte
     /// <summary>The flow table is full of established flows.</summary>
     FlowTableFull,
 
-    /// <summary>The client's port is in use towards the same backend by another of its connections.</summary>
+    /// <summary>The client's port is in use towards the same backend by another of its connections, and no other port was found.</summary>
     ClientPortInUse,
 
     /// <summary>The next hop's hardware address is not known (yet).</summary>

@@ -55,6 +55,9 @@ public readonly struct FlowKey : IEquatable<FlowKey>
     internal FlowKey Towards(in BackendAddress backend) =>
         new(ClientHigh, ClientLow, backend.High, backend.Low, ClientPort | (uint)backend.Port << 16);
 
+    /// <summary>The same with another port of the client, in network byte order.</summary>
+    internal FlowKey FromPort(ushort clientPort) => new(ClientHigh, ClientLow, NearHigh, NearLow, (uint)NearPort << 16 | clientPort);
+
     /// <inheritdoc/>
     public bool Equals(FlowKey other) =>
         ((ClientHigh ^ other.ClientHigh) | (ClientLow ^ other.ClientLow) | (NearHigh ^ other.NearHigh) | (NearLow ^ other.NearLow) | (Ports ^ other.Ports)) == 0;

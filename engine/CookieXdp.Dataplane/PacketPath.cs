@@ -1,22 +1,26 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using CookieXdp.Cookies;
+using CookieXdp.Dataplane.Flows;
 
 namespace CookieXdp.Dataplane;
 
 /// <summary>
 /// The packet path: parse, classify (a known flow, or the cookie and policy), rewrite. Forward only, a batch at a time, nothing
-/// allocated. It does no I/O: its caller received the frames and transmits those that are left.
+/// allocated. It does no I/O: its caller received the frames and transmits those that are left. A batch goes in stages, so that the memory
+/// that a frame needs is on its way while others are looked at.
 /// </summary>
 public sealed unsafe class PacketPath
 {
     /// <summary>The greatest number of frames in a batch.</summary>
     public const int MaxBatch = 64;
 
+    private readonly ulong[] _hashes = new ulong[MaxBatch];
     private readonly int[] _waiting = new int[MaxBatch];
     private readonly Vector128<byte>[] _addresses = new Vector128<byte>[MaxBatch];
     private readonly OpenedCookie[] _opened = new OpenedCookie[MaxBatch];
     private readonly FlowTable _flows;
+    private readonly FlowReader _reader;
     private readonly WorkerCounters _counters;
 
     /// <summary>A path of one worker.</summary>
@@ -24,7 +28,9 @@ public sealed unsafe class PacketPath
     /// <param name="counters">This worker's own.</param>
     public PacketPath(FlowTable flows, WorkerCounters counters)
     {
+        ArgumentNullException.ThrowIfNull(flows);
         _flows = flows;
+        _reader = flows.AddReader();
         _counters = counters;
     }
 
@@ -42,23 +48,23 @@ public sealed unsafe class PacketPath
         ArgumentNullException.ThrowIfNull(snapshot);
         if (frames.Length > MaxBatch)
             throw new ArgumentException($"more than {MaxBatch} frames", nameof(frames));
-        _flows.Enter();
+        _reader.Enter();
+        Parse(frames, from);
+        PrefetchEntries(frames, from);
         var waiting = 0;
         for (var i = 0; i < frames.Length; i++)
         {
             ref var frame = ref frames[i];
-            _counters.CountReceived(from, frame.Length);
-            frame.Drop = FrameParser.Parse(ref frame);
             if (frame.Drop != DropReason.None)
                 continue;
             if (from == Side.Inside)
-                frame.Drop = FromBackend(ref frame, snapshot, uptime);
-            else if (!TryFollowFlow(ref frame, snapshot, uptime))
+                frame.Drop = FromBackend(ref frame, _hashes[i], snapshot, uptime);
+            else if (!TryFollowFlow(ref frame, _hashes[i], snapshot, uptime))
                 _waiting[waiting++] = i;
         }
         if (waiting > 0)
             JudgeWaiting(frames, waiting, snapshot, unixSeconds, uptime);
-        _flows.Exit();
+        _reader.Exit();
         foreach (ref readonly var frame in frames)
         {
             if (frame.Drop != DropReason.None)
@@ -66,18 +72,49 @@ public sealed unsafe class PacketPath
         }
     }
 
+    private void Parse(Span<Frame> frames, Side from)
+    {
+        for (var i = 0; i < frames.Length; i++)
+        {
+            ref var frame = ref frames[i];
+            _counters.CountReceived(from, frame.Length);
+            frame.Drop = FrameParser.Parse(ref frame);
+            if (frame.Drop != DropReason.None)
+                continue;
+            var ip = frame.Data + frame.NetworkOffset;
+            var tcp = frame.Data + frame.TransportOffset;
+            _hashes[i] = from == Side.Uplink ? _flows.HashOfClient(FlowKey.FromClient(ip, tcp)) : _flows.HashOfBackend(FlowKey.FromBackend(ip, tcp));
+            _flows.PrefetchBucket(_hashes[i]);
+        }
+    }
+
+    private void PrefetchEntries(Span<Frame> frames, Side from)
+    {
+        for (var i = 0; i < frames.Length; i++)
+        {
+            if (frames[i].Drop == DropReason.None)
+                _flows.PrefetchEntry(_hashes[i], from);
+        }
+    }
+
     /// <summary>Sends a client's frame on where its flow is known; false where the cookie decides.</summary>
-    private bool TryFollowFlow(ref Frame frame, PathSnapshot snapshot, uint uptime)
+    private bool TryFollowFlow(ref Frame frame, ulong hash, PathSnapshot snapshot, uint uptime)
     {
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
-        var flags = (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset];
-        var flow = _flows.FindByClient(FlowKey.FromClient(ip, tcp));
-        if (flow is null || IsReopened(flow, flags))
+        var flow = _flows.FindByClient(FlowKey.FromClient(ip, tcp), hash);
+        var segment = new Segment(ip, tcp);
+        if (flow is null || IsReopened(flow, segment))
             return false;
-        _flows.Touch(flow, TcpState.AfterClient(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
+        FollowClient(flow, segment, uptime);
         frame.Drop = SendToBackend(ref frame, flow, snapshot);
         return true;
+    }
+
+    private void FollowClient(Flow* flow, in Segment segment, uint uptime)
+    {
+        var was = flow->State;
+        _flows.Touch(flow, Side.Uplink, was, TcpState.AfterClient(ref *flow, was, segment), uptime);
     }
 
     /// <summary>Opens the cookies of all frames without a flow together, and then judges the frames in the order they came in.</summary>
@@ -98,42 +135,64 @@ public sealed unsafe class PacketPath
                 if (!rules.Prefix.Contains(_addresses[i]))
                     continue;
                 ref var frame = ref frames[_waiting[i]];
-                frame.Drop = rules.Keys is null ? DropReason.NoKeys : FromClient(ref frame, rules, _opened[i], snapshot, unixSeconds, uptime);
+                frame.Drop = rules.Keys is null ? DropReason.NoKeys : FromClient(ref frame, _hashes[_waiting[i]], rules, _opened[i], snapshot, unixSeconds, uptime);
             }
         }
     }
 
-    private DropReason FromClient(ref Frame frame, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime)
+    private DropReason FromClient(
+        ref Frame frame, ulong hash, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime)
     {
         // A frame of this same batch may have made the flow meanwhile.
-        if (TryFollowFlow(ref frame, snapshot, uptime))
+        if (TryFollowFlow(ref frame, hash, snapshot, uptime))
             return frame.Drop;
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
-        var key = FlowKey.FromClient(ip, tcp);
-        var flow = _flows.FindByClient(key);
-        var drop = Admit(ip, key, (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset], rules, cookie, snapshot, unixSeconds, uptime, ref flow);
+        var drop = Admit(ip, FlowKey.FromClient(ip, tcp), new Segment(ip, tcp), rules, cookie, snapshot, unixSeconds, uptime, out var flow);
         return drop == DropReason.None ? SendToBackend(ref frame, flow, snapshot) : drop;
     }
 
     private static DropReason SendToBackend(ref Frame frame, Flow* flow, PathSnapshot snapshot)
     {
-        var backend = snapshot.Backends[flow->Backend];
-        if (!backend.NextHop.IsResolved)
+        if (BackendOf(flow, snapshot) is not { NextHop.IsResolved: true } backend)
             return DropReason.NeighbourUnresolved;
         Rewriter.ToBackend(ref frame, flow, backend.NextHop);
         return DropReason.None;
     }
 
-    private DropReason FromBackend(ref Frame frame, PathSnapshot snapshot, uint uptime)
+    /// <summary>
+    /// A flow's backend by its address: a flow may be older than the configuration. Where that has the address no more, but another port of it, the
+    /// way there is the same.
+    /// </summary>
+    private static Backend? BackendOf(Flow* flow, PathSnapshot snapshot)
+    {
+        var backends = snapshot.Backends;
+        var hint = (int)flow->BackendHint;
+        return hint < backends.Length && backends[hint].HasAddressOf(flow) ? backends[hint] : FindBackend(flow, backends);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Backend? FindBackend(Flow* flow, Backend[] backends)
+    {
+        for (var i = 0; i < backends.Length; i++)
+        {
+            if (!backends[i].HasAddressOf(flow))
+                continue;
+            flow->BackendHint = (ushort)i;
+            return backends[i];
+        }
+        return null;
+    }
+
+    private DropReason FromBackend(ref Frame frame, ulong hash, PathSnapshot snapshot, uint uptime)
     {
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
-        var flow = _flows.FindByReturn(FlowKey.FromBackend(ip, tcp));
+        var flow = _flows.FindByBackend(FlowKey.FromBackend(ip, tcp), hash);
         if (flow is null)
             return DropReason.NoFlow;
-        var flags = (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset];
-        _flows.Touch(flow, TcpState.AfterBackend(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
+        var was = flow->State;
+        _flows.Touch(flow, Side.Inside, was, TcpState.AfterBackend(ref *flow, was, new Segment(ip, tcp)), uptime);
         if (!snapshot.Gateway.IsResolved)
             return DropReason.NeighbourUnresolved;
         Rewriter.ToClient(ref frame, flow, snapshot.Gateway);
@@ -142,13 +201,15 @@ public sealed unsafe class PacketPath
 
     /// <summary>Asks policy about a frame without a flow (or with one that is closing), and makes the flow.</summary>
     private DropReason Admit(
-        byte* ip, in FlowKey key, TcpFlags flags, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime, ref Flow* flow)
+        byte* ip, in FlowKey key, in Segment segment, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime, out Flow* flow)
     {
+        flow = null;
         var genuine = cookie.IsGenuine;
-        if (!IsOpening(flags))
+        var rebuilding = MayRebuild(segment, snapshot, uptime);
+        if (!segment.IsOpening && !rebuilding)
             return genuine ? DropReason.NoFlow : DropReason.FalseCookie;
         if (!genuine)
-            return Refuse(DropReason.FalseCookie);
+            return rebuilding ? DropReason.FalseCookie : Refuse(DropReason.FalseCookie);
         if (rules.Services[cookie.Service] is not { } service)
             return Refuse(DropReason.UnknownService);
         if (!service.Has(key.NearPort))
@@ -161,31 +222,48 @@ public sealed unsafe class PacketPath
         if (against != DropReason.None)
         {
             Refuse(against);
-            if (!snapshot.Policy.Observe)
+            // Observing lets expired cookies open connections, but not bring lost ones back.
+            if (!snapshot.Policy.Observe || (rebuilding && against == DropReason.Expired))
                 return against;
         }
 
         var backend = snapshot.Backends[service.Backend];
         if (!backend.NextHop.IsResolved)
             return DropReason.NeighbourUnresolved;
-        if (flow is not null)
-            _flows.Remove(flow);
-        var backendKey = key.Towards(backend.Address);
-        var other = _flows.FindByReturn(backendKey);
-        // One that is only half-open gives way: whoever forged it could else keep its owner's port from being used.
-        if (other is not null && other->State == FlowState.Established)
-            return DropReason.ClientPortInUse;
-        if (other is not null)
-            _flows.Remove(other);
-        flow = _flows.Add(key, backendKey, uptime);
-        if (flow is null)
-            return DropReason.FlowTableFull;
-        flow->Backend = service.Backend;
-        flow->ForwardDelta = Rewriter.DeltaOf(key, backendKey);
-        if (against == DropReason.None)
+        var drop = Add(key, key.Towards(backend.Address), segment, rebuilding, uptime, out flow);
+        if (drop == DropReason.None && against == DropReason.None)
             _counters.CountAccepted(cookie.AgeAt(unixSeconds) < service.FreshFor);
+        return drop;
+    }
+
+    private DropReason Add(in FlowKey key, in FlowKey backend, in Segment segment, bool rebuilding, uint uptime, out Flow* flow)
+    {
+        // What is left of a closed connection, whose port is being used again.
+        var closing = _flows.FindByClient(key);
+        if (closing is not null && IsReopened(closing, segment))
+            _flows.Remove(closing);
+        // A connection that is open already has its port at the backend, and no other would do.
+        var drop = _flows.Add(key, backend, uptime, keepPort: rebuilding, out flow);
+        if (drop != DropReason.None)
+            return drop;
+        if (rebuilding)
+        {
+            TcpState.BeginRebuilt(ref *flow, segment);
+            _counters.CountRebuilt();
+        }
+        else
+        {
+            FollowClient(flow, segment, uptime);
+        }
         return DropReason.None;
     }
+
+    /// <summary>
+    /// Whether a segment may bring back a connection that was lost with a flow table before: one of an open connection, soon after this
+    /// table began. Later a genuine cookie is no reason to take a segment for one.
+    /// </summary>
+    private bool MayRebuild(in Segment segment, PathSnapshot snapshot, uint uptime) =>
+        segment.IsOfOpenConnection && uptime - _flows.Created < snapshot.RebuildFor;
 
     /// <summary>Whether a source is one that only this side of the edge has: in a protected prefix, or a backend's.</summary>
     private static bool IsOurs(in FlowKey key, ReadOnlySpan<byte> client, PathSnapshot snapshot)
@@ -210,13 +288,5 @@ public sealed unsafe class PacketPath
     }
 
     /// <summary>Whether a closed connection's port is being used again: that is as new as any other connection.</summary>
-    private static bool IsReopened(Flow* flow, TcpFlags flags) => flow->State == FlowState.Closing && IsOpening(flags);
-
-    private static uint SequenceOf(byte* tcp) => FrameParser.ReadUInt32(tcp + HeaderLayout.TcpSequenceOffset);
-
-    private static uint AcknowledgmentOf(byte* tcp) => FrameParser.ReadUInt32(tcp + HeaderLayout.TcpAcknowledgmentOffset);
-
-    /// <summary>Whether a segment opens a connection: SYN alone.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsOpening(TcpFlags flags) => (flags & (TcpFlags.Syn | TcpFlags.Ack | TcpFlags.Rst | TcpFlags.Fin)) == TcpFlags.Syn;
+    private static bool IsReopened(Flow* flow, in Segment segment) => segment.IsOpening && flow->State == FlowState.Closing;
 }

@@ -1,5 +1,6 @@
 using System.Net.NetworkInformation;
 using CookieXdp.Cookies;
+using CookieXdp.Dataplane.Flows;
 
 namespace CookieXdp.Dataplane;
 
@@ -11,7 +12,11 @@ namespace CookieXdp.Dataplane;
 /// <param name="Policy">Lists and mode.</param>
 /// <param name="Backends">Where the services' backends are; <see cref="ServiceRules.Backend"/> is an index of this.</param>
 /// <param name="Gateway">Where replies leave to, on the uplink.</param>
-public sealed record PathSnapshot(PrefixRules[] Prefixes, PolicyRules Policy, Backend[] Backends, NextHop Gateway);
+public sealed record PathSnapshot(PrefixRules[] Prefixes, PolicyRules Policy, Backend[] Backends, NextHop Gateway)
+{
+    /// <summary>Seconds from the beginning of a flow table within which a flow that is not in it is rebuilt from its cookie.</summary>
+    public long RebuildFor { get; init; }
+}
 
 /// <summary>A protected prefix: its keys and services.</summary>
 public sealed class PrefixRules
@@ -54,7 +59,11 @@ public sealed record ServiceRules(IReadOnlyList<int> Ports, int Backend, long Fr
 /// <summary>A backend: its address and port, and the frame header that reaches it.</summary>
 /// <param name="Address">Its address and port.</param>
 /// <param name="NextHop">Where frames to it are sent.</param>
-public sealed record Backend(BackendAddress Address, NextHop NextHop);
+public sealed record Backend(BackendAddress Address, NextHop NextHop)
+{
+    /// <summary>Whether a flow leads to this backend's host, to whichever port.</summary>
+    internal unsafe bool HasAddressOf(Flow* flow) => Address.High == flow->BackendHigh && Address.Low == flow->BackendLow;
+}
 
 /// <summary>The two hardware addresses that a frame leaves with.</summary>
 public sealed class NextHop

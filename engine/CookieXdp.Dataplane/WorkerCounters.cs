@@ -14,6 +14,7 @@ public sealed unsafe class WorkerCounters : IDisposable
     private const int TransmittedBytes = 6;
     private const int AcceptedFresh = 8;
     private const int AcceptedStale = 9;
+    private const int FlowsRebuilt = 10;
     private const int Verdicts = 16;
     private const int Drops = Verdicts + DropReasons.Count;
     private const int Length = Drops + DropReasons.Count;
@@ -44,6 +45,9 @@ public sealed unsafe class WorkerCounters : IDisposable
     /// <summary>Connections accepted with a fresh or with a stale cookie (older where the mode is observe).</summary>
     public long Accepted(bool fresh) => Volatile.Read(ref _counters[fresh ? AcceptedFresh : AcceptedStale]);
 
+    /// <summary>Flows that were lost and begun anew from their cookie; each is among the accepted connections, too.</summary>
+    public long Rebuilt => Volatile.Read(ref _counters[FlowsRebuilt]);
+
     /// <summary>Verdicts against a new connection, also those that observe mode did not carry out.</summary>
     public long VerdictsAgainst(DropReason reason) => Volatile.Read(ref _counters[Verdicts + (int)reason]);
 
@@ -70,6 +74,8 @@ public sealed unsafe class WorkerCounters : IDisposable
     }
 
     internal void CountAccepted(bool fresh) => _counters[fresh ? AcceptedFresh : AcceptedStale]++;
+
+    internal void CountRebuilt() => _counters[FlowsRebuilt]++;
 
     internal void CountVerdictAgainst(DropReason reason) => _counters[Verdicts + (int)reason]++;
 }

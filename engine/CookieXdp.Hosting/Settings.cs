@@ -55,9 +55,11 @@ public sealed record KeeperSettings(string Master);
 /// <param name="BpfFs">A mounted bpffs, where the attachment is pinned.</param>
 /// <param name="Metrics">Where /metrics is served; null where it is not.</param>
 /// <param name="Flows">The greatest number of flows.</param>
+/// <param name="FlowFile">The file that holds the flows and outlives the engine, on tmpfs.</param>
+/// <param name="RebuildFor">Seconds from the beginning of a new flow table within which lost connections are rebuilt from their cookies.</param>
 /// <param name="Uplink">The interface facing the internet.</param>
 /// <param name="Inside">The interface facing the backends.</param>
-public sealed record EdgeSettings(string BpfFs, IPEndPoint? Metrics, int Flows, InterfaceSettings Uplink, InterfaceSettings Inside);
+public sealed record EdgeSettings(string BpfFs, IPEndPoint? Metrics, int Flows, string FlowFile, long RebuildFor, InterfaceSettings Uplink, InterfaceSettings Inside);
 
 /// <summary>An interface of the engine: <c>[edge.uplink]</c> or <c>[edge.inside]</c>.</summary>
 /// <param name="Interface">Its name.</param>

@@ -41,12 +41,13 @@ public static class SettingsFile
         if (root.Errors.Count > 0)
             throw new SettingsException(root.Errors);
         var prefixes = ReadPrefixes(root);
+        var keyring = root.File("keyring", "\"/run/cookiexdp/keyring\"") ?? "/run/cookiexdp/keyring";
         var settings = new Settings(
             path,
-            root.File("keyring", "\"/run/cookiexdp/keyring\"") ?? "/run/cookiexdp/keyring",
+            keyring,
             prefixes,
             root.Section("keeper") is { } keeper ? new KeeperSettings(keeper.File("master", "\"/var/lib/cookiexdp/master\"", required: true) ?? "") : null,
-            root.Section("edge") is { } edge ? ReadEdge(edge) : null,
+            root.Section("edge") is { } edge ? ReadEdge(edge, keyring) : null,
             root.Section("policy") is { } policy ? ReadPolicy(policy) : new PolicySettings(Observe: false, BannedResolvers: null, BannedClients: null),
             root.Section("dns") is { } dns ? ReadDns(dns) : null);
         if (settings.Dns is not null)
@@ -122,7 +123,7 @@ public static class SettingsFile
         return services;
     }
 
-    private static EdgeSettings ReadEdge(TomlSection edge)
+    private static EdgeSettings ReadEdge(TomlSection edge, string keyring)
     {
         var uplink = ReadInterface(edge, "uplink", hasWhenDown: true);
         var inside = ReadInterface(edge, "inside", hasWhenDown: false);
@@ -132,9 +133,14 @@ public static class SettingsFile
             edge.File("bpfFs", "\"/sys/fs/bpf\"") ?? "/sys/fs/bpf",
             edge.EndPoint("metrics", "\"127.0.0.1:9125\""),
             (int)(edge.Number("flows", 1024, 16 * 1024 * 1024) ?? 65536),
+            edge.File("flowFile", "\"/dev/shm/cookiexdp.flows\"") ?? DefaultFlowFile(keyring),
+            edge.Duration("rebuildFor", 600, 0, 24 * 3600),
             uplink,
             inside);
     }
+
+    /// <summary>Named after the folder of the keyring, as the engine's lock is: engines of two configurations do not meet.</summary>
+    private static string DefaultFlowFile(string keyring) => $"/dev/shm/cookiexdp{Path.GetDirectoryName(keyring)?.Replace('/', '-')}.flows";
 
     private static InterfaceSettings ReadInterface(TomlSection edge, string name, bool hasWhenDown)
     {

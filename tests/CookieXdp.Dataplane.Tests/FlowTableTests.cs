@@ -1,3 +1,4 @@
+using CookieXdp.Dataplane.Flows;
 using CsCheck;
 
 namespace CookieXdp.Dataplane.Tests;
@@ -16,17 +17,17 @@ public sealed unsafe class FlowTableTests
 
     [Fact]
     public void It_holds_what_a_dictionary_would_hold() =>
-        Gen.Select(Gen.Enum<Operation>(), Gen.UInt[0, 40], Gen.UInt[0, 120]).Array[0, 400].Sample(operations =>
+        Gen.Select(Gen.Enum<Operation>(), Gen.UInt[0, 40], Gen.UInt[0, 120], Gen.Enum<Side>()).Array[0, 400].Sample(operations =>
         {
             using var table = new FlowTable(16);
-            var model = new Dictionary<uint, (FlowState State, uint LastSeen, int Order)>();
+            var model = new Dictionary<uint, Modelled>();
             uint now = 1;
             var order = 0;
-            foreach (var (operation, id, seconds) in operations)
+            foreach (var (operation, id, seconds, side) in operations)
             {
                 var flow = table.FindByClient(Client(id));
                 Assert.Equal(model.ContainsKey(id), flow is not null);
-                Assert.Equal(model.ContainsKey(id), table.FindByReturn(Return(id)) is not null);
+                Assert.Equal(model.ContainsKey(id), table.FindByBackend(Return(id)) is not null);
                 switch (operation)
                 {
                     case Operation.Add when flow is null:
@@ -41,17 +42,18 @@ public sealed unsafe class FlowTableTests
                                 }
                             }
                         }
-                        var added = table.Add(Client(id), Return(id), now);
-                        Assert.Equal(model.Count < table.Capacity, added is not null);
+                        var drop = table.Add(Client(id), Return(id), now, keepPort: true, out var added);
+                        Assert.Equal(model.Count < table.Capacity ? DropReason.None : DropReason.FlowTableFull, drop);
+                        Assert.Equal(drop == DropReason.None, added is not null);
                         if (added is not null)
-                            model[id] = (FlowState.HalfOpen, now, order++);
+                            model[id] = new(FlowState.HalfOpen, now, now, order++);
                         break;
                     case Operation.Establish or Operation.Close when flow is not null:
                         var next = operation == Operation.Establish ? FlowState.Established : FlowState.Closing;
                         // Within the granularity a frame that changes nothing is not noted.
-                        if (model[id].State != next || now - model[id].LastSeen >= 4)
-                            model[id] = (next, now, order++);
-                        table.Touch(flow, next, now);
+                        if (model[id].State != next || now - model[id].LastSeenOf(side) >= 4)
+                            model[id] = model[id].Noted(side, next, now, order++);
+                        table.Touch(flow, side, flow->State, next, now);
                         break;
                     case Operation.Remove when flow is not null:
                         table.Remove(flow);
@@ -76,8 +78,8 @@ public sealed unsafe class FlowTableTests
     public void A_flow_is_forgotten_after_its_states_time_and_not_before(FlowState state, uint seconds)
     {
         using var table = new FlowTable(4);
-        var flow = table.Add(Client(1), Return(1), 100);
-        table.Touch(flow, state, 100);
+        table.Add(Client(1), Return(1), 100, keepPort: true, out var flow);
+        table.Touch(flow, Side.Uplink, flow->State, state, 100);
         Assert.Equal(0, table.Expire(100 + seconds - 1, 10));
         Assert.Equal(1, table.Expire(100 + seconds, 10));
         Assert.True(table.FindByClient(Client(1)) is null);
@@ -88,9 +90,19 @@ public sealed unsafe class FlowTableTests
     {
         using var table = new FlowTable(100);
         for (uint id = 0; id < 100; id++)
-            table.Add(Client(id), Return(id), 0);
+            table.Add(Client(id), Return(id), 0, keepPort: true, out _);
         Assert.Equal(30, table.Expire(1000, 30));
         Assert.Equal(70, table.Expire(1000, 1000));
+    }
+
+    private sealed record Modelled(FlowState State, uint ClientSeen, uint BackendSeen, int Order)
+    {
+        public uint LastSeen => Math.Max(ClientSeen, BackendSeen);
+
+        public uint LastSeenOf(Side side) => side == Side.Uplink ? ClientSeen : BackendSeen;
+
+        public Modelled Noted(Side side, FlowState state, uint now, int order) =>
+            side == Side.Uplink ? new(state, now, BackendSeen, order) : new(state, ClientSeen, now, order);
     }
 
     private static FlowKey Client(uint id) => new(1, id, 2, 3, id << 16 | 25);

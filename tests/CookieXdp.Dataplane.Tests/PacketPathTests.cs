@@ -1,3 +1,4 @@
+using CookieXdp.Dataplane.Flows;
 using CsCheck;
 
 namespace CookieXdp.Dataplane.Tests;
@@ -122,7 +123,8 @@ public sealed class PacketPathTests : IDisposable
 
     [Theory]
     [InlineData(1001u, true)] // what the backend expects next
-    [InlineData(1001u + 65_535, true)] // and what a full window on its way allows
+    [InlineData(1002u, false)] // anything else in its window it would only ask back (RFC 5961, section 3)
+    [InlineData(1001u + 65_535, false)]
     [InlineData(1001u + 65_536, false)]
     [InlineData(1000u, false)]
     [InlineData(0x80000000u, false)]
@@ -156,12 +158,26 @@ public sealed class PacketPathTests : IDisposable
     }
 
     [Fact]
-    public void One_client_port_towards_two_cookies_of_one_backend_is_refused_while_the_first_is_established_and_a_half_open_one_gives_way()
+    public void One_client_port_towards_two_cookies_of_one_backend_gets_another_port_there_and_its_replies_the_right_one_back()
     {
-        Assert.Equal(DropReason.None, _rig.Send(new Packet { Destination = Rig.Mint("198.51.100.2") })); // anybody may have forged it
         _rig.Establish();
-        Assert.Equal((1, 0), (_rig.Flows.CountOf(FlowState.Established), _rig.Flows.CountOf(FlowState.HalfOpen)));
-        Assert.Equal(DropReason.ClientPortInUse, _rig.Send(new Packet { Destination = Rig.Mint("198.51.100.1") }));
+        var syn = new Packet { Destination = Rig.Mint("198.51.100.1"), Payload = [1, 2, 3] };
+        var frame = syn.ToBytes();
+        Assert.Equal(DropReason.None, _rig.Send(frame));
+        var port = System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(54));
+        Assert.InRange(port, 1024, 65535);
+        Assert.NotEqual(40000, port);
+        Assert.Equal((syn with { SourcePort = port, Destination = Rig.Backend, DestinationPort = 2525, HopLimit = 63, DestinationMac = "02:00:00:00:00:bb", SourceMac = "02:00:00:00:00:aa" }).ToBytes(), frame);
+
+        // Each reply goes back to the connection that it is of, to the client's one port.
+        foreach (var (backendsPort, cookie) in new[] { (40000, _cookie), (port, syn.Destination) })
+        {
+            var reply = Rig.Reply(backendsPort) with { Flags = TcpFlags.Syn | TcpFlags.Ack, Payload = [9] };
+            frame = reply.ToBytes();
+            Assert.Equal(DropReason.None, _rig.Send(frame, Side.Inside));
+            Assert.Equal((reply with { Source = cookie, SourcePort = 25, DestinationPort = 40000, HopLimit = 63, DestinationMac = "02:00:00:00:00:0c", SourceMac = "02:00:00:00:00:0e" }).ToBytes(), frame);
+        }
+        Assert.Equal((1, 1), (_rig.Flows.CountOf(FlowState.Established), _rig.Flows.CountOf(FlowState.HalfOpen)));
     }
 
     [Fact]

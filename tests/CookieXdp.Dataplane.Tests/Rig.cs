@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using CookieXdp.Cookies;
+using CookieXdp.Dataplane.Flows;
 
 namespace CookieXdp.Dataplane.Tests;
 

@@ -35,6 +35,8 @@ public sealed class SettingsFileTests
         bpfFs = "/sys/fs/bpf"
         metrics = "127.0.0.1:9125"
         flows = 4096
+        flowFile = "flows"
+        rebuildFor = "5m"
 
         [edge.uplink]
         interface = "eth1"
@@ -73,11 +75,19 @@ public sealed class SettingsFileTests
         Assert.Equal((3600, 172800, 320), (ssh.FreshFor, ssh.StaleFor, ssh.MintEvery));
         Assert.Null(prefix.ServiceOf(3));
         Assert.Equal("/etc/cookiexdp/master", settings.Keeper!.Master);
-        Assert.Equal(new EdgeSettings("/sys/fs/bpf", IPEndPoint.Parse("127.0.0.1:9125"), 4096,
+        Assert.Equal(new EdgeSettings("/sys/fs/bpf", IPEndPoint.Parse("127.0.0.1:9125"), 4096, "/etc/cookiexdp/flows", 300,
             new InterfaceSettings("eth1", IPAddress.Parse("fe80::1"), PassWhenDown: true), new InterfaceSettings("eth2", Gateway: null, PassWhenDown: false)), settings.Edge);
         Assert.Equal(new PolicySettings(Observe: true, "/etc/cookiexdp/lists/resolvers.txt", BannedClients: null), settings.Policy);
         Assert.Equal([IPEndPoint.Parse("192.0.2.1:53"), IPEndPoint.Parse("[2001:db8::1]:5353")], settings.Dns!.Listen);
         Assert.Equal([new ZoneSettings("mx.example.com", "/etc/zone")], settings.Dns.Zones);
+    }
+
+    [Fact]
+    public void Flows_that_nobody_placed_lie_in_memory_under_the_name_of_the_keyrings_folder()
+    {
+        var edge = SettingsFile.Parse("x.toml", Whole.Replace("flowFile = \"flows\"", "", StringComparison.Ordinal)
+            .Replace("rebuildFor = \"5m\"", "", StringComparison.Ordinal).Replace("/run/keyring", "/run/mail/edge/keyring", StringComparison.Ordinal)).Edge!;
+        Assert.Equal(("/dev/shm/cookiexdp-run-mail-edge.flows", 600), (edge.FlowFile, edge.RebuildFor));
     }
 
     [Fact]
@@ -116,19 +126,21 @@ public sealed class SettingsFileTests
         { "mintEvery = 640", "mintEvery = 448", "x.toml:13:1: prefix.service.mintEvery: must be a multiple of 64 seconds that divides a day" },
         { "master = \"master\"", "", "x.toml:20:1: keeper.master: is missing" },
         { "flows = 4096", "flows = 1", "x.toml:26:1: edge.flows: must be a whole number" },
+        { "flowFile = \"flows\"", "flowFile = true", "x.toml:27:1: edge.flowFile: must be a text" },
+        { "rebuildFor = \"5m\"", "rebuildFor = \"2d\"", "x.toml:28:1: edge.rebuildFor: must be a time from 0s to 24h" },
         { "metrics = \"127.0.0.1:9125\"", "metrics = 9125", "x.toml:25:1: edge.metrics: must be a text" },
-        { "interface = \"eth1\"", "", "x.toml:28:1: edge.uplink.interface: is missing" },
-        { "interface = \"eth1\"", "interface = \"eth2\"", "x.toml:33:1: edge.inside: is the same interface as uplink" },
-        { "gateway = \"fe80::1\"", "gateway = \"192.0.2.1\"", "x.toml:30:1: edge.uplink.gateway: must be an IPv6 address" },
-        { "whenDown = \"pass\"", "whenDown = \"maybe\"", "x.toml:31:1: edge.uplink.whenDown: must be one of \"drop\", \"pass\"" },
-        { "mode = \"observe\"", "mode = true", "x.toml:37:1: policy.mode: must be one of" },
-        { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = [\"nowhere\"]", "x.toml:41:1: dns.listen: 'nowhere' is no address" },
-        { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = [\"192.0.2\"]", "x.toml:41:1: dns.listen: '192.0.2' is no address" },
-        { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = [\"2001:db8:25::53\"]", "x.toml:41:1: dns.listen: [2001:db8:25::53]:53 lies inside a protected prefix" },
+        { "interface = \"eth1\"", "", "x.toml:30:1: edge.uplink.interface: is missing" },
+        { "interface = \"eth1\"", "interface = \"eth2\"", "x.toml:35:1: edge.inside: is the same interface as uplink" },
+        { "gateway = \"fe80::1\"", "gateway = \"192.0.2.1\"", "x.toml:32:1: edge.uplink.gateway: must be an IPv6 address" },
+        { "whenDown = \"pass\"", "whenDown = \"maybe\"", "x.toml:33:1: edge.uplink.whenDown: must be one of \"drop\", \"pass\"" },
+        { "mode = \"observe\"", "mode = true", "x.toml:39:1: policy.mode: must be one of" },
+        { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = [\"nowhere\"]", "x.toml:43:1: dns.listen: 'nowhere' is no address" },
+        { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = [\"192.0.2\"]", "x.toml:43:1: dns.listen: '192.0.2' is no address" },
+        { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = [\"2001:db8:25::53\"]", "x.toml:43:1: dns.listen: [2001:db8:25::53]:53 lies inside a protected prefix" },
         { "backend = \"[fd00:25::22]:22\"", "backend = \"[fe80::1]:22\"", "x.toml:18:1: prefix.service.backend: fe80::1 is no address that the engine can send to" },
         { "backend = \"[fd00:25::22]:22\"", "backend = \"[::]:22\"", "x.toml:18:1: prefix.service.backend: :: is no address that the engine can send to" },
-        { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = []", "x.toml:41:1: dns.listen: must name at least one" },
-        { "file = \"/etc/zone\"", "file = \"\"", "x.toml:46:1: dns.zone.file: must be a text" },
+        { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = []", "x.toml:43:1: dns.listen: must name at least one" },
+        { "file = \"/etc/zone\"", "file = \"\"", "x.toml:48:1: dns.zone.file: must be a text" },
         { "[keeper]", "[keeper", "x.toml:20:" },
         { "[keeper]", "[edge]", "x.toml:" },
     };

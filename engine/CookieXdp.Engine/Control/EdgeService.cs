@@ -1,6 +1,7 @@
 using CookieXdp.AfXdp;
 using CookieXdp.Cookies;
 using CookieXdp.Dataplane;
+using CookieXdp.Dataplane.Flows;
 using CookieXdp.Engine.Workers;
 using CookieXdp.Hosting;
 using Microsoft.Extensions.Hosting;
@@ -87,7 +88,7 @@ internal sealed class EdgeService : IHostedService, IDisposable
         await FindNextHopsAsync(uplink, inside, cancellationToken);
 
         _snapshot = new SnapshotSlot(BuildSnapshot());
-        var flows = Own(new FlowTable(Edge.Flows));
+        var flows = Own(TakeFlowsOver());
         _program = Own(AttachedProgram.Load(_settings, uplink.ReceiveQueues));
         var processors = CpuAffinity.Allowed();
         for (var queue = 0; queue < uplink.ReceiveQueues; queue++)
@@ -105,6 +106,13 @@ internal sealed class EdgeService : IHostedService, IDisposable
         var copies = _workers[0].SocketOf(Side.Uplink).IsZeroCopy ? "zero-copy" : "copy mode";
         _log.LogInformation("ready: {Uplink} and {Inside}, {Queues} queue(s), {Mode}, {Prefixes} prefix(es), {Policy}", uplink.Name, inside.Name, uplink.ReceiveQueues, copies,
             _settings.Prefixes.Count, _policy.Observe ? "observing" : "enforcing");
+    }
+
+    private FlowTable TakeFlowsOver()
+    {
+        var takeover = FlowTakeover.Run(Edge.FlowFile, Edge.Flows, FlowClock.Seconds);
+        _log.Log(takeover.IsRemarkable ? LogLevel.Warning : LogLevel.Information, "{Line}", takeover);
+        return takeover.Table;
     }
 
     private Device FindDevice(InterfaceSettings settings)
@@ -153,7 +161,7 @@ internal sealed class EdgeService : IHostedService, IDisposable
             }
             prefixes.Add(new PrefixRules(prefix.Prefix, keyring?.KeysOf(prefix.Prefix), services));
         }
-        return new PathSnapshot([.. prefixes], _policy, [.. backends], _nextHops![_gateway]);
+        return new PathSnapshot([.. prefixes], _policy, [.. backends], _nextHops![_gateway]) { RebuildFor = Edge.RebuildFor };
     }
 
     private async Task ControlAsync()

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using CookieXdp.AfXdp;
 using CookieXdp.Cookies;
 using CookieXdp.Dataplane;
+using CookieXdp.Dataplane.Flows;
 using CookieXdp.Engine.Workers;
 using CookieXdp.Hosting;
 using Prometheus;
@@ -83,6 +84,7 @@ internal sealed class EngineMetrics : IDisposable
             _copies.Add(() => child.Set(flows.CountOf(state)));
         }
         _factory.CreateGauge("cookiexdp_flow_capacity", "Flows that the table has room for.").Set(flows.Capacity);
+        Copy(_factory.CreateCounter("cookiexdp_flows_rebuilt_total", "Flows that were lost with a flow table and begun anew from their cookie.").WithLabels(), counters => counters.Rebuilt);
     }
 
     private void AddXdp(AttachedProgram program)

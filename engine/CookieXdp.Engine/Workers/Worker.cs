@@ -1,7 +1,7 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using CookieXdp.AfXdp;
 using CookieXdp.Dataplane;
+using CookieXdp.Dataplane.Flows;
 
 namespace CookieXdp.Engine.Workers;
 
@@ -16,6 +16,9 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>Milliseconds that a worker with nothing to do sleeps at most: it has to show that it is alive.</summary>
     private const int IdleWait = 250;
 
+    /// <summary>Flows looked at between two batches, when their time may be over.</summary>
+    private const int ExpiredAtOnce = 256;
+
     private readonly Umem _umem;
     private readonly FrameAllocator _frames;
     private readonly XdpSocket[] _sockets; // by Side
@@ -29,7 +32,6 @@ internal sealed unsafe class Worker : IDisposable
     private readonly Frame* _batch;
     private volatile bool _stopping;
     private long _lastAlive;
-    private uint _lastExpiry;
 
     /// <summary>Opens the sockets of a queue; no frame is taken before <see cref="Start"/>.</summary>
     /// <exception cref="XdpException">A socket cannot be opened.</exception>
@@ -114,7 +116,7 @@ internal sealed unsafe class Worker : IDisposable
             }
             source.Rx.Release(count);
             var batch = new Span<Frame>(_batch, (int)count);
-            _path.Process(batch, from, _snapshot.Value, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Uptime);
+            _path.Process(batch, from, _snapshot.Value, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), FlowClock.Seconds);
             Transmit(batch, target, (Side)((int)from ^ 1));
         }
         _frames.Refill(ref source.Fill, source.Fill.Size);
@@ -156,18 +158,8 @@ internal sealed unsafe class Worker : IDisposable
 
     private void Expire()
     {
-        var now = Uptime;
-        if (now == _lastExpiry)
-            return;
-        _lastExpiry = now;
-        _flows.Enter();
-        _flows.Expire(now, 4096);
-        _flows.Exit();
-    }
-
-    private static uint Uptime
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (uint)(Environment.TickCount64 / 1000);
+        var now = FlowClock.Seconds;
+        if (_flows.HasDue(now))
+            _flows.Expire(now, ExpiredAtOnce);
     }
 }
