@@ -3,71 +3,33 @@ using CsCheck;
 
 namespace CookieXdp.Dataplane.Tests;
 
-/// <summary>The flow table against a plain dictionary under random operations, and its times.</summary>
+/// <summary>The flow table against a plain dictionary under random operations, its times, and its bounds.</summary>
 public sealed unsafe class FlowTableTests
 {
-    private enum Operation
-    {
-        Add,
-        Establish,
-        Close,
-        Remove,
-        Wait,
-    }
+    private const uint Ids = 41;
 
     [Fact]
     public void It_holds_what_a_dictionary_would_hold() =>
-        Gen.Select(Gen.Enum<Operation>(), Gen.UInt[0, 40], Gen.UInt[0, 120], Gen.Enum<Side>()).Array[0, 400].Sample(operations =>
+        Gen.Select(Gen.Int[0, 4], Gen.UInt[0, Ids - 1], Gen.UInt[0, 120], Gen.Enum<Side>()).Array[0, 400].Sample(operations =>
         {
             using var table = new FlowTable(16);
-            var model = new Dictionary<uint, Modelled>();
+            var model = new FlowModel(16);
             uint now = 1;
-            var order = 0;
             foreach (var (operation, id, seconds, side) in operations)
             {
-                var flow = table.FindByClient(Client(id));
-                Assert.Equal(model.ContainsKey(id), flow is not null);
-                Assert.Equal(model.ContainsKey(id), table.FindByBackend(Return(id)) is not null);
-                switch (operation)
+                if (operation == 4)
                 {
-                    case Operation.Add when flow is null:
-                        if (model.Count == table.Capacity)
-                        {
-                            foreach (var state in new[] { FlowState.Closing, FlowState.HalfOpen })
-                            {
-                                if (model.Any(entry => entry.Value.State == state))
-                                {
-                                    model.Remove(model.Where(entry => entry.Value.State == state).MinBy(entry => entry.Value.Order).Key);
-                                    break;
-                                }
-                            }
-                        }
-                        var drop = table.Add(Client(id), Return(id), now, keepPort: true, out var added);
-                        Assert.Equal(model.Count < table.Capacity ? DropReason.None : DropReason.FlowTableFull, drop);
-                        Assert.Equal(drop == DropReason.None, added is not null);
-                        if (added is not null)
-                            model[id] = new(FlowState.HalfOpen, now, now, order++);
-                        break;
-                    case Operation.Establish or Operation.Close when flow is not null:
-                        var next = operation == Operation.Establish ? FlowState.Established : FlowState.Closing;
-                        // Within the granularity a frame that changes nothing is not noted.
-                        if (model[id].State != next || now - model[id].LastSeenOf(side) >= 4)
-                            model[id] = model[id].Noted(side, next, now, order++);
-                        table.Touch(flow, side, flow->State, next, now);
-                        break;
-                    case Operation.Remove when flow is not null:
-                        table.Remove(flow);
-                        model.Remove(id);
-                        break;
-                    case Operation.Wait:
-                        now += seconds;
-                        var gone = model.Where(entry => now - entry.Value.LastSeen >= FlowTable.TimeoutOf(entry.Value.State)).Select(entry => entry.Key).ToList();
-                        Assert.Equal(gone.Count, table.Expire(now, int.MaxValue));
-                        gone.ForEach(key => model.Remove(key));
-                        break;
+                    now += seconds;
+                    Assert.Equal(model.Expire(now), table.Expire(now, int.MaxValue));
                 }
-                foreach (var state in new[] { FlowState.HalfOpen, FlowState.Established, FlowState.Closing })
-                    Assert.Equal(model.Count(entry => entry.Value.State == state), table.CountOf(state));
+                else
+                {
+                    var isFull = model.CountOf(FlowState.Established) == table.Capacity;
+                    var isNew = (FlowOperation)operation == FlowOperation.Add && !model.Flows.ContainsKey(id);
+                    Assert.Equal(isNew && isFull ? DropReason.FlowTableFull : DropReason.None, FlowModel.Do(table, (FlowOperation)operation, id, side, now));
+                    model.Do((FlowOperation)operation, id, side, now);
+                }
+                Assert.True(model.Equals(table, Ids));
             }
         }, iter: 3000);
 
@@ -78,11 +40,25 @@ public sealed unsafe class FlowTableTests
     public void A_flow_is_forgotten_after_its_states_time_and_not_before(FlowState state, uint seconds)
     {
         using var table = new FlowTable(4);
-        table.Add(Client(1), Return(1), 100, keepPort: true, out var flow);
+        table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 100, keepPort: true, out var flow);
         table.Touch(flow, Side.Uplink, flow->State, state, 100);
         Assert.Equal(0, table.Expire(100 + seconds - 1, 10));
         Assert.Equal(1, table.Expire(100 + seconds, 10));
-        Assert.True(table.FindByClient(Client(1)) is null);
+        Assert.True(table.FindByClient(FlowModel.ClientKey(1)) is null);
+    }
+
+    [Fact]
+    public void A_frame_of_either_side_keeps_a_flow()
+    {
+        foreach (var side in Enum.GetValues<Side>())
+        {
+            using var table = new FlowTable(4);
+            table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 100, keepPort: true, out var flow);
+            table.Touch(flow, side, FlowState.HalfOpen, FlowState.Established, 100);
+            table.Touch(flow, side, FlowState.Established, FlowState.Established, 7000);
+            Assert.Equal(0, table.Expire(7000 + 7439, 10));
+            Assert.Equal(1, table.Expire(7000 + 7440, 10));
+        }
     }
 
     [Fact]
@@ -90,22 +66,101 @@ public sealed unsafe class FlowTableTests
     {
         using var table = new FlowTable(100);
         for (uint id = 0; id < 100; id++)
-            table.Add(Client(id), Return(id), 0, keepPort: true, out _);
+            table.Add(FlowModel.ClientKey(id), FlowModel.BackendKey(id), 0, keepPort: true, out _);
         Assert.Equal(30, table.Expire(1000, 30));
+        Assert.True(table.HasDue(1000));
         Assert.Equal(70, table.Expire(1000, 1000));
+        Assert.False(table.HasDue(1000));
     }
 
-    private sealed record Modelled(FlowState State, uint ClientSeen, uint BackendSeen, int Order)
+    [Fact]
+    public void A_state_that_another_thread_has_changed_meanwhile_stays()
     {
-        public uint LastSeen => Math.Max(ClientSeen, BackendSeen);
-
-        public uint LastSeenOf(Side side) => side == Side.Uplink ? ClientSeen : BackendSeen;
-
-        public Modelled Noted(Side side, FlowState state, uint now, int order) =>
-            side == Side.Uplink ? new(state, now, BackendSeen, order) : new(state, ClientSeen, now, order);
+        using var table = new FlowTable(4);
+        table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 100, keepPort: true, out var flow);
+        table.Touch(flow, Side.Inside, FlowState.HalfOpen, FlowState.Closing, 100);
+        table.Touch(flow, Side.Uplink, FlowState.HalfOpen, FlowState.Established, 100); // concluded from the state before
+        Assert.Equal((0, 1), (table.CountOf(FlowState.Established), table.CountOf(FlowState.Closing)));
+        table.Remove(flow);
+        table.Remove(flow); // and one that is gone stays gone
+        table.Touch(flow, Side.Uplink, FlowState.Closing, FlowState.Established, 200);
+        table.Touch(flow, Side.Uplink, FlowState.Free, FlowState.Free, 300);
+        Assert.Equal((0, 0, 0), (table.CountOf(FlowState.HalfOpen), table.CountOf(FlowState.Established), table.CountOf(FlowState.Closing)));
     }
 
-    private static FlowKey Client(uint id) => new(1, id, 2, 3, id << 16 | 25);
+    [Fact]
+    public void A_flow_that_is_there_already_is_found_instead_of_added_twice()
+    {
+        using var table = new FlowTable(4);
+        table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 100, keepPort: true, out var first);
+        Assert.Equal(DropReason.None, table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 100, keepPort: true, out var second));
+        Assert.True(first == second);
+        Assert.Equal(1, table.CountOf(FlowState.HalfOpen));
+    }
 
-    private static FlowKey Return(uint id) => new(1, id, 4, 5, id << 16 | 2525);
+    [Fact]
+    public void Ports_towards_a_backend_are_never_shared_and_end_when_all_that_are_tried_are_taken()
+    {
+        // One client port and one backend, a cookie for each flow: all but the first need another port.
+        const int flows = 100_000;
+        using var table = new FlowTable(flows);
+        var ports = new HashSet<uint>();
+        var refused = 0;
+        for (uint id = 0; id < flows; id++)
+        {
+            var drop = table.Add(new FlowKey(1, 2, 3, id, 0x1900_409C), new FlowKey(1, 2, 4, 5, 0xDD09_409C), 1, keepPort: false, out var flow);
+            if (drop == DropReason.None)
+            {
+                Assert.True(ports.Add(flow->BackendPorts));
+                Assert.Equal(0xDD09u, flow->BackendPorts >> 16);
+                Assert.InRange(System.Buffers.Binary.BinaryPrimitives.ReverseEndianness((ushort)flow->BackendPorts), 1024, 65535);
+                Assert.True(table.FindByBackend(flow->BackendKey) == flow);
+                table.Touch(flow, Side.Uplink, FlowState.HalfOpen, FlowState.Established, 1);
+            }
+            else
+            {
+                Assert.Equal(DropReason.ClientPortInUse, drop);
+                refused++;
+            }
+        }
+        // Two thirds of all ports are there for the taking without many attempts; there are 64 512.
+        Assert.InRange(ports.Count, 64_512 * 2 / 3, 64_513);
+        Assert.Equal(flows, ports.Count + refused);
+    }
+
+    [Fact]
+    public void Where_every_port_is_taken_a_half_open_flow_gives_way_for_anybody_may_have_forged_it()
+    {
+        using var table = new FlowTable(8);
+        var backend = new FlowKey(1, 2, 4, 5, 0xDD09_409C);
+        table.Add(new FlowKey(1, 2, 3, 1, 0x1900_409C), backend, 1, keepPort: true, out _);
+        // To a flow that may have no other port all others are as good as taken.
+        Assert.Equal(DropReason.None, table.Add(new FlowKey(1, 2, 3, 2, 0x1900_409C), backend, 1, keepPort: true, out var second));
+        Assert.Equal((1, 2ul), (table.CountOf(FlowState.HalfOpen), table.FindByBackend(backend)->CookieLow));
+        table.Touch(second, Side.Uplink, FlowState.HalfOpen, FlowState.Established, 1);
+        Assert.Equal(DropReason.ClientPortInUse, table.Add(new FlowKey(1, 2, 3, 3, 0x1900_409C), backend, 1, keepPort: true, out _));
+    }
+
+    [Fact]
+    public void An_entry_stays_what_it_is_until_the_batch_that_found_it_is_over()
+    {
+        using var table = new FlowTable(4);
+        var reader = table.AddReader();
+        reader.Enter();
+        table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 1, keepPort: true, out var held);
+        table.Remove(held);
+        // More flows than there are entries: each is given back at once, and would be another flow's before long.
+        var full = 0;
+        for (uint id = 2; id < 5000; id++)
+        {
+            if (table.Add(FlowModel.ClientKey(id), FlowModel.BackendKey(id), 1, keepPort: true, out var flow) == DropReason.None)
+                table.Remove(flow);
+            else
+                full++;
+            Assert.True(held->ClientKey == FlowModel.ClientKey(1));
+        }
+        Assert.InRange(full, 1, 5000);
+        reader.Exit();
+        Assert.Equal(DropReason.None, table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 1, keepPort: true, out _));
+    }
 }

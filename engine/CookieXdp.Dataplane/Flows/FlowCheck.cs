@@ -12,10 +12,9 @@ internal static class FlowCheck
     {
         if ((FlowState)(byte)flow.Word is not (FlowState.HalfOpen or FlowState.Established or FlowState.Closing))
             return $"has no state {(byte)flow.Word}";
+        // Over the whole identity: addresses, ports, checksum difference.
         if (flow.Word >> 8 != hash.SealOf(flow))
             return "does not bear the table's seal";
-        if (flow.ForwardDelta != Rewriter.DeltaOf(flow.ClientKey, flow.BackendKey))
-            return "has a checksum difference that does not follow from its addresses";
         if (((flow.Client.Marks | flow.Backend.Marks) & ~FlowMarks.All) != 0)
             return "has marks that do not exist";
         if (flow.Client.LastSeen > now || flow.Backend.LastSeen > now)

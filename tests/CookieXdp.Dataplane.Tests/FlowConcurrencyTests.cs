@@ -1,0 +1,82 @@
+using CookieXdp.Dataplane.Flows;
+
+namespace CookieXdp.Dataplane.Tests;
+
+/// <summary>Threads that look flows up while others add and remove them.</summary>
+public sealed unsafe class FlowConcurrencyTests
+{
+    private const uint Stable = 100; // flows that are there all the time
+    private const uint Changing = 400;
+
+    [Fact]
+    public void Readers_find_every_flow_that_stays_and_never_one_that_becomes_another()
+    {
+        using var table = new FlowTable(256);
+        for (uint id = 0; id < Stable; id++)
+        {
+            table.Add(FlowModel.ClientKey(id), FlowModel.BackendKey(id), 1, keepPort: true, out var flow);
+            table.Touch(flow, Side.Uplink, FlowState.HalfOpen, FlowState.Established, 1);
+        }
+        var stopping = false;
+        var problems = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        var batches = 0L;
+        var readers = Enumerable.Range(0, 2).Select(seed => new Thread(() =>
+        {
+            var reader = table.AddReader();
+            var random = new Random(seed);
+            var found = new (uint Id, nint Flow)[64];
+            while (!Volatile.Read(ref stopping))
+            {
+                reader.Enter();
+                for (var i = 0; i < found.Length; i++)
+                {
+                    var id = (uint)random.Next((int)(Stable + Changing));
+                    var flow = i % 2 == 0 ? table.FindByClient(FlowModel.ClientKey(id)) : table.FindByBackend(FlowModel.BackendKey(id));
+                    found[i] = (id, (nint)flow);
+                    if (flow is null && id < Stable)
+                        problems.Enqueue($"flow {id} was missed");
+                    if (flow is not null)
+                        table.Touch(flow, Side.Inside, flow->State, flow->State, (uint)i * 8);
+                }
+                foreach (var (id, flow) in found)
+                {
+                    if (flow != 0 && (((Flow*)flow)->ClientKey != FlowModel.ClientKey(id) || ((Flow*)flow)->BackendKey != FlowModel.BackendKey(id)))
+                        problems.Enqueue($"flow {id} became another");
+                }
+                reader.Exit();
+                Interlocked.Increment(ref batches);
+            }
+        })).ToList();
+        var changers = Enumerable.Range(0, 2).Select(seed => new Thread(() =>
+        {
+            var reader = table.AddReader();
+            var random = new Random(seed + 100);
+            for (uint i = 0; i < 150_000; i++)
+            {
+                var id = Stable + (uint)random.Next((int)Changing);
+                reader.Enter();
+                var flow = table.FindByClient(FlowModel.ClientKey(id));
+                if (flow is null)
+                    table.Add(FlowModel.ClientKey(id), FlowModel.BackendKey(id), i, keepPort: true, out _);
+                else if (random.Next(2) == 0)
+                    table.Remove(flow);
+                else
+                    table.Touch(flow, Side.Uplink, flow->State, FlowState.Closing, i);
+                reader.Exit();
+            }
+        })).ToList();
+        readers.ForEach(thread => thread.Start());
+        changers.ForEach(thread => thread.Start());
+        changers.ForEach(thread => thread.Join());
+        Volatile.Write(ref stopping, true);
+        readers.ForEach(thread => thread.Join());
+
+        Assert.Empty(problems);
+        Assert.InRange(batches, 10, long.MaxValue);
+        var there = Enumerable.Range((int)Stable, (int)Changing).Count(id => table.FindByClient(FlowModel.ClientKey((uint)id)) is not null);
+        Assert.Equal(there, table.CountOf(FlowState.HalfOpen) + table.CountOf(FlowState.Closing));
+        Assert.Equal((int)Stable, table.CountOf(FlowState.Established));
+        // And all of it goes in the end: nothing was lost on the way.
+        Assert.Equal(there + (int)Stable, table.Expire(1_000_000, int.MaxValue));
+    }
+}
