@@ -17,9 +17,9 @@ internal sealed unsafe class Rig : IDisposable
 
     private readonly PacketPath _path;
 
-    public Rig(int flows = 64, PolicyRules? policy = null)
+    public Rig(int flows = 64, PolicyRules? policy = null, FlowTable? table = null)
     {
-        Flows = new FlowTable(flows);
+        Flows = table ?? new FlowTable(flows);
         _path = new PacketPath(Flows, Counters);
         var services = new ServiceRules?[16];
         services[1] = new ServiceRules([25, 587], 0, FreshFor: 3600, StaleFor: 7200);
