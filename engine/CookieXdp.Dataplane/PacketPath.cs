@@ -16,6 +16,7 @@ public sealed unsafe class PacketPath
     public const int MaxBatch = 64;
 
     private readonly ulong[] _hashes = new ulong[MaxBatch];
+    private readonly Flow*[] _guesses = new Flow*[MaxBatch];
     private readonly int[] _waiting = new int[MaxBatch];
     private readonly Vector128<byte>[] _addresses = new Vector128<byte>[MaxBatch];
     private readonly OpenedCookie[] _opened = new OpenedCookie[MaxBatch];
@@ -50,7 +51,7 @@ public sealed unsafe class PacketPath
             throw new ArgumentException($"more than {MaxBatch} frames", nameof(frames));
         _reader.Enter();
         Parse(frames, from);
-        PrefetchEntries(frames, from);
+        Guess(frames, from);
         var waiting = 0;
         for (var i = 0; i < frames.Length; i++)
         {
@@ -58,8 +59,8 @@ public sealed unsafe class PacketPath
             if (frame.Drop != DropReason.None)
                 continue;
             if (from == Side.Inside)
-                frame.Drop = FromBackend(ref frame, _hashes[i], snapshot, uptime);
-            else if (!TryFollowFlow(ref frame, _hashes[i], snapshot, uptime))
+                frame.Drop = FromBackend(ref frame, i, snapshot, uptime);
+            else if (!TryFollowFlow(ref frame, i, snapshot, uptime))
                 _waiting[waiting++] = i;
         }
         if (waiting > 0)
@@ -88,21 +89,21 @@ public sealed unsafe class PacketPath
         }
     }
 
-    private void PrefetchEntries(Span<Frame> frames, Side from)
+    private void Guess(Span<Frame> frames, Side from)
     {
         for (var i = 0; i < frames.Length; i++)
         {
             if (frames[i].Drop == DropReason.None)
-                _flows.PrefetchEntry(_hashes[i], from);
+                _guesses[i] = _flows.Guess(_hashes[i], from);
         }
     }
 
     /// <summary>Sends a client's frame on where its flow is known; false where the cookie decides.</summary>
-    private bool TryFollowFlow(ref Frame frame, ulong hash, PathSnapshot snapshot, uint uptime)
+    private bool TryFollowFlow(ref Frame frame, int place, PathSnapshot snapshot, uint uptime)
     {
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
-        var flow = _flows.FindByClient(FlowKey.FromClient(ip, tcp), hash);
+        var flow = _flows.FindByClient(FlowKey.FromClient(ip, tcp), _hashes[place], _guesses[place]);
         var segment = new Segment(ip, tcp);
         if (flow is null || IsReopened(flow, segment))
             return false;
@@ -135,16 +136,16 @@ public sealed unsafe class PacketPath
                 if (!rules.Prefix.Contains(_addresses[i]))
                     continue;
                 ref var frame = ref frames[_waiting[i]];
-                frame.Drop = rules.Keys is null ? DropReason.NoKeys : FromClient(ref frame, _hashes[_waiting[i]], rules, _opened[i], snapshot, unixSeconds, uptime);
+                frame.Drop = rules.Keys is null ? DropReason.NoKeys : FromClient(ref frame, _waiting[i], rules, _opened[i], snapshot, unixSeconds, uptime);
             }
         }
     }
 
     private DropReason FromClient(
-        ref Frame frame, ulong hash, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime)
+        ref Frame frame, int place, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime)
     {
         // A frame of this same batch may have made the flow meanwhile.
-        if (TryFollowFlow(ref frame, hash, snapshot, uptime))
+        if (TryFollowFlow(ref frame, place, snapshot, uptime))
             return frame.Drop;
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
@@ -184,11 +185,11 @@ public sealed unsafe class PacketPath
         return null;
     }
 
-    private DropReason FromBackend(ref Frame frame, ulong hash, PathSnapshot snapshot, uint uptime)
+    private DropReason FromBackend(ref Frame frame, int place, PathSnapshot snapshot, uint uptime)
     {
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
-        var flow = _flows.FindByBackend(FlowKey.FromBackend(ip, tcp), hash);
+        var flow = _flows.FindByBackend(FlowKey.FromBackend(ip, tcp), _hashes[place], _guesses[place]);
         if (flow is null)
             return DropReason.NoFlow;
         var was = flow->State;
