@@ -48,6 +48,9 @@ public sealed class Edge : IAsyncDisposable
     /// <summary>The keyring that the keeper publishes.</summary>
     public string KeyringFile => Path.Combine(_stateFolder, "keyring");
 
+    /// <summary>The file of the engine's flows, where it lies if nobody names another place.</summary>
+    public string FlowFile => $"/dev/shm/cookiexdp{_stateFolder.Replace('/', '-')}.flows";
+
     /// <summary>The running keeper.</summary>
     public LabProcess Keeper { get; private set; } = null!;
 
@@ -114,7 +117,8 @@ public sealed class Edge : IAsyncDisposable
             if (process is not null)
                 await process.DisposeAsync();
 
-        // The attachment outlives the engine by design; here it ends with its pins.
+        // Attachment and flows outlive the engine by design; here they end with their pins and file.
+        File.Delete(FlowFile);
         foreach (var leftover in new[] { _bpfFolder, _stateFolder })
             if (Directory.Exists(leftover))
                 Directory.Delete(leftover, recursive: true);

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using CookieXdp.Lab;
 
 namespace CookieXdp.SystemTests;
@@ -28,6 +30,7 @@ public sealed class LifecycleTests : IAsyncLifetime
         await A_stopped_engine_answers_nothing_and_the_next_one_goes_on(address);
         await A_hung_engine_is_noticed(address);
         await A_killed_engine_answers_nothing_and_the_next_one_goes_on(address);
+        await Connections_outlive_a_killed_engine_and_even_their_flow_table(address);
         await Detaching_gives_the_interfaces_back();
         await An_interface_that_has_gone_ends_the_engine_in_words();
     }
@@ -86,6 +89,25 @@ public sealed class LifecycleTests : IAsyncLifetime
         await AnswersAsync(address, ConnectOutcome.Established);
     }
 
+    private async Task Connections_outlive_a_killed_engine_and_even_their_flow_table(IPAddress address)
+    {
+        // Two from one port of the client, to two cookies: towards the backend the second has another port.
+        using var first = await SpeakAsync(address, port: 31_000);
+        using var second = await SpeakAsync(await _stage.Edge.MintAsync(IPAddress.Parse("203.0.113.53")), port: 31_000);
+        await _stage.Edge.Engine.KillAsync();
+        await _stage.Edge.StartEngineAsync();
+        Assert.Contains(_stage.Edge.Engine.Lines, line => line.Contains("flow(s), 0 half-written reclaimed", StringComparison.Ordinal));
+        await AsksAsync(first, "NOOP\r\n", "250 ");
+        await AsksAsync(second, "NOOP\r\n", "250 ");
+
+        await _stage.Edge.Engine.KillAsync();
+        File.Delete(_stage.Edge.FlowFile);
+        await _stage.Edge.StartEngineAsync();
+        Assert.Contains(_stage.Edge.Engine.Lines, line => line.Contains("no flow to adopt", StringComparison.Ordinal));
+        await AsksAsync(first, "NOOP\r\n", "250 ");
+        Assert.Equal(1, (await _stage.Edge.EngineMetricsAsync()).Sum("cookiexdp_flows_rebuilt_total"));
+    }
+
     private async Task Detaching_gives_the_interfaces_back()
     {
         await _stage.Edge.Engine.StopAsync();
@@ -101,6 +123,25 @@ public sealed class LifecycleTests : IAsyncLifetime
         await _stage.Topology.Edge.RunAsync("ip", "link", "delete", Topology.InsideInterface);
         Assert.Equal(1, await _stage.Edge.Engine.WaitForExitAsync(TimeSpan.FromSeconds(10)));
         Assert.Contains(_stage.Edge.Engine.Lines, line => line.Contains("inside has gone", StringComparison.Ordinal));
+    }
+
+    private async Task<Socket> SpeakAsync(IPAddress address, int port)
+    {
+        var socket = _stage.Topology.Internet.OpenSocket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp);
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
+        await socket.ConnectAsync(new IPEndPoint(address, 25));
+        await AsksAsync(socket, "", "220 ");
+        return socket;
+    }
+
+    private static async Task AsksAsync(Socket socket, string line, string answer)
+    {
+        using var timer = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        await socket.SendAsync(Encoding.ASCII.GetBytes(line), timer.Token);
+        var buffer = new byte[512];
+        var received = await socket.ReceiveAsync(buffer, timer.Token);
+        Assert.StartsWith(answer, Encoding.ASCII.GetString(buffer, 0, received), StringComparison.Ordinal);
     }
 
     private string Engine => _stage.Edge.Engine.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
