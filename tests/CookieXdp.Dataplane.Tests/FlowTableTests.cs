@@ -7,17 +7,18 @@ namespace CookieXdp.Dataplane.Tests;
 public sealed unsafe class FlowTableTests
 {
     private const uint Ids = 41;
+    private const int Wait = 4; // beside the operations; seldom, so that the table is often full
 
     [Fact]
     public void It_holds_what_a_dictionary_would_hold() =>
-        Gen.Select(Gen.Int[0, 4], Gen.UInt[0, Ids - 1], Gen.UInt[0, 120], Gen.Enum<Side>()).Array[0, 400].Sample(operations =>
+        Gen.Select(Gen.Frequency((10, Gen.Const(0)), (3, Gen.Const(1)), (4, Gen.Const(2)), (2, Gen.Const(3)), (1, Gen.Const(Wait))), Gen.UInt[0, Ids - 1], Gen.UInt[0, 120], Gen.Enum<Side>()).Array[0, 400].Sample(operations =>
         {
             using var table = new FlowTable(16);
             var model = new FlowModel(16);
             uint now = 1;
             foreach (var (operation, id, seconds, side) in operations)
             {
-                if (operation == 4)
+                if (operation == Wait)
                 {
                     now += seconds;
                     Assert.Equal(model.Expire(now), table.Expire(now, int.MaxValue));
@@ -162,5 +163,31 @@ public sealed unsafe class FlowTableTests
         Assert.InRange(full, 1, 5000);
         reader.Exit();
         Assert.Equal(DropReason.None, table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 1, keepPort: true, out _));
+    }
+
+    [Fact]
+    public void A_guess_that_was_wrong_or_has_gone_meanwhile_is_looked_up_again()
+    {
+        using var table = new FlowTable(4);
+        var reader = table.AddReader();
+        reader.Enter();
+        table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 1, keepPort: true, out var first);
+        table.Add(FlowModel.ClientKey(2), FlowModel.BackendKey(2), 1, keepPort: true, out var other);
+        var byClient = table.HashOfClient(FlowModel.ClientKey(1));
+        var byBackend = table.HashOfBackend(FlowModel.BackendKey(1));
+        Assert.True(table.Guess(byClient, Side.Uplink) == first);
+        Assert.True(table.Guess(byBackend, Side.Inside) == first);
+        foreach (var guess in new nint[] { (nint)first, (nint)other, 0 })
+        {
+            Assert.True(table.FindByClient(FlowModel.ClientKey(1), byClient, (Flow*)guess) == first);
+            Assert.True(table.FindByBackend(FlowModel.BackendKey(1), byBackend, (Flow*)guess) == first);
+        }
+        table.Remove(first);
+        Assert.True(table.FindByClient(FlowModel.ClientKey(1), byClient, first) is null);
+        Assert.True(table.FindByBackend(FlowModel.BackendKey(1), byBackend, first) is null);
+        table.Add(FlowModel.ClientKey(1), FlowModel.BackendKey(1), 1, keepPort: true, out var second);
+        Assert.True(table.FindByClient(FlowModel.ClientKey(1), byClient, first) == second && second != first);
+        Assert.True(table.FindByBackend(FlowModel.BackendKey(1), byBackend, first) == second);
+        reader.Exit();
     }
 }

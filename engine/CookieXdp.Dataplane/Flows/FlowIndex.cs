@@ -33,6 +33,9 @@ internal sealed unsafe class FlowIndex : IDisposable
         _buckets = (ulong*)_pages.Memory;
     }
 
+    /// <summary>Whether nothing is left of what was added; slow.</summary>
+    internal bool IsEmpty => !new ReadOnlySpan<ulong>(_buckets, (int)(_mask + 1) * WordsPerBucket).ContainsAnyExcept(0UL);
+
     /// <summary>Has the processor fetch the bucket of a hash.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Prefetch(ulong hash)
@@ -114,7 +117,7 @@ internal sealed unsafe class FlowIndex : IDisposable
                 if (!HasTag(slot, hash))
                     continue;
                 var flow = _flows + EntryOf(slot);
-                if ((byClient ? flow->IsOfClient(key) : flow->IsOfBackend(key)) && flow->State != FlowState.Free)
+                if (byClient ? flow->IsOfClient(key) : flow->IsOfBackend(key))
                     return flow;
             }
             if (Volatile.Read(ref slots[Passed]) == 0)
