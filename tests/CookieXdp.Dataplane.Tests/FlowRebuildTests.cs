@@ -89,9 +89,14 @@ public sealed class FlowRebuildTests : IDisposable
     [Fact]
     public void A_lost_connection_gets_no_other_port_for_the_backend_knows_only_its_own()
     {
-        _rig.Establish();
-        Assert.Equal([DropReason.ClientPortInUse], Talk.Send(_rig, Rig.Mint("198.51.100.1"), ">A2001,6001"));
-        Assert.Equal(1, _rig.Flows.CountOf(FlowState.Established));
+        var other = Rig.Mint("198.51.100.1");
+        foreach (var (segment, state) in new[] { (">S1000", FlowState.HalfOpen), ("<SA5000,1001", FlowState.HalfOpen), (">A1001,5001", FlowState.Established) })
+        {
+            Talk.Send(_rig, _cookie, segment);
+            Assert.Equal([DropReason.ClientPortInUse], Talk.Send(_rig, other, ">A2001,6001"));
+            Assert.Equal(1, _rig.Flows.CountOf(state));
+        }
+        Assert.Equal(0, _rig.Counters.Rebuilt);
     }
 
     [Fact]

@@ -103,7 +103,9 @@ public sealed unsafe partial class FlowTable
             RemoveLocked(other);
             return true;
         }
-        for (var attempt = 0; attempt < FlowPort.Attempts && !keepPort; attempt++)
+        if (keepPort)
+            return false;
+        for (var attempt = 0; attempt < FlowPort.Attempts; attempt++)
         {
             var key = backend.FromPort(FlowPort.Candidate(seed, attempt));
             var keyHash = _hash.OfBackend(key);
@@ -112,7 +114,7 @@ public sealed unsafe partial class FlowTable
             (backend, hash) = (key, keyHash);
             return true;
         }
-        // Whoever forged a half-open one could else keep the port's owner from using it.
+        // Whoever forges enough of them could else keep the client out: of those, the one on its own port goes.
         if (other->State != FlowState.HalfOpen)
             return false;
         RemoveLocked(other);
