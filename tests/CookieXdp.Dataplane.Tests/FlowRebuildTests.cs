@@ -20,6 +20,8 @@ public sealed class FlowRebuildTests : IDisposable
         { "both sides in window over the end of the numbers", ">A4294967290,4294967295+10 <A1,4294967290 >A4,1", FlowState.Established },
         { "a backend that speaks of other bytes of the client", ">A2001,6001+10 <A6001,3000000 >A2011,6001", FlowState.HalfOpen },
         { "a backend that sends other bytes", ">A2001,6001+10 <A3000000,2011 >A2011,6001", FlowState.HalfOpen },
+        { "a client that finds out where the backend is", ">A2001,6001+10 <A3000000,2011 >A2011,3000000", FlowState.HalfOpen },
+        { "and then both sides in window", ">A2001,6001+10 <A3000000,2011 >A2011,3000000 <A3000000,2011 >A2011,3000000", FlowState.Established },
         { "a backend's segment without an acknowledgment", ">A2001,6001+10 <F6001 >A2011,6001", FlowState.HalfOpen },
         { "a client that does not hear the backend", ">A2001,6001+10 <A6001,2011 >A2011,3000000", FlowState.HalfOpen },
         { "a client that sends other bytes than the backend expects", ">A2001,6001+10 <A6001,2011 >A3000000,6001", FlowState.HalfOpen },
