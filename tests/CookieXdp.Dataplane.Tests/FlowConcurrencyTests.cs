@@ -6,7 +6,7 @@ namespace CookieXdp.Dataplane.Tests;
 public sealed unsafe class FlowConcurrencyTests
 {
     private const uint Stable = 100; // flows that are there all the time
-    private const uint Changing = 400;
+    private const uint Changing = 60;
 
     [Fact]
     public void Readers_find_every_flow_that_stays_and_never_one_that_becomes_another()
@@ -51,7 +51,7 @@ public sealed unsafe class FlowConcurrencyTests
         {
             var reader = table.AddReader();
             var random = new Random(seed + 100);
-            for (uint i = 0; i < 150_000; i++)
+            for (uint i = 0; i < 400_000; i++)
             {
                 var id = Stable + (uint)random.Next((int)Changing);
                 reader.Enter();
