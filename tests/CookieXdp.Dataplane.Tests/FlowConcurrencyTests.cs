@@ -20,11 +20,13 @@ public sealed unsafe class FlowConcurrencyTests
         var stopping = false;
         var problems = new System.Collections.Concurrent.ConcurrentQueue<string>();
         var batches = 0L;
+        using var start = new Barrier(4);
         var readers = Enumerable.Range(0, 2).Select(seed => new Thread(() =>
         {
             var reader = table.AddReader();
             var random = new Random(seed);
             var found = new (uint Id, nint Flow)[64];
+            start.SignalAndWait();
             while (!Volatile.Read(ref stopping))
             {
                 reader.Enter();
@@ -51,6 +53,7 @@ public sealed unsafe class FlowConcurrencyTests
         {
             var reader = table.AddReader();
             var random = new Random(seed + 100);
+            start.SignalAndWait();
             for (uint i = 0; i < 400_000; i++)
             {
                 var id = Stable + (uint)random.Next((int)Changing);
