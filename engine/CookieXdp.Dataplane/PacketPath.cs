@@ -8,7 +8,7 @@ namespace CookieXdp.Dataplane;
 /// The packet path: parse, classify (a known flow, or the cookie and policy), rewrite. Forward only, a batch at a time, nothing
 /// allocated. It does no I/O: its caller received the frames and transmits those that are left.
 /// </summary>
-public sealed unsafe class PacketPath
+public sealed unsafe class PacketPath : IDisposable
 {
     /// <summary>The greatest number of frames in a batch.</summary>
     public const int MaxBatch = 64;
@@ -18,6 +18,7 @@ public sealed unsafe class PacketPath
     private readonly OpenedCookie[] _opened = new OpenedCookie[MaxBatch];
     private readonly FlowTable _flows;
     private readonly WorkerCounters _counters;
+    private readonly SlowPath _slow;
 
     /// <summary>A path of one worker.</summary>
     /// <param name="flows">The flows that all workers share.</param>
@@ -26,11 +27,15 @@ public sealed unsafe class PacketPath
     {
         _flows = flows;
         _counters = counters;
+        _slow = new SlowPath(flows, counters);
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _slow.Dispose();
+
     /// <summary>
-    /// Judges and rewrites a batch. Afterwards each frame either is to be transmitted on the other side
-    /// (<see cref="Frame.Drop"/> None) or has been counted as dropped.
+    /// Judges and rewrites a batch. Afterwards each frame either is to be transmitted on the side <see cref="Frame.Out"/>
+    /// (<see cref="Frame.Drop"/> None) or has been counted as dropped. Before each frame <see cref="Frame.RequiredHeadroom"/> bytes are the path's to write to.
     /// </summary>
     /// <param name="frames">The frames, all received on one side; up to <see cref="MaxBatch"/>.</param>
     /// <param name="from">The side.</param>
@@ -42,16 +47,23 @@ public sealed unsafe class PacketPath
         ArgumentNullException.ThrowIfNull(snapshot);
         if (frames.Length > MaxBatch)
             throw new ArgumentException($"more than {MaxBatch} frames", nameof(frames));
+        var ownMac = snapshot[from].OwnMac;
         _flows.Enter();
         var waiting = 0;
         for (var i = 0; i < frames.Length; i++)
         {
             ref var frame = ref frames[i];
             _counters.CountReceived(from, frame.Length);
-            frame.Drop = FrameParser.Parse(ref frame);
+            frame.Out = (Side)((int)from ^ 1);
+            frame.Drop = FrameParser.Parse(ref frame, ownMac);
             if (frame.Drop != DropReason.None)
                 continue;
-            if (from == Side.Inside)
+            if (frame.Kind != FrameKind.Tcp)
+            {
+                if (!_slow.TryDecide(ref frame, from, snapshot, uptime))
+                    _waiting[waiting++] = i;
+            }
+            else if (from == Side.Inside)
                 frame.Drop = FromBackend(ref frame, snapshot, uptime);
             else if (!TryFollowFlow(ref frame, snapshot, uptime))
                 _waiting[waiting++] = i;
@@ -75,8 +87,15 @@ public sealed unsafe class PacketPath
         var flow = _flows.FindByClient(FlowKey.FromClient(ip, tcp));
         if (flow is null || IsReopened(flow, flags))
             return false;
-        _flows.Touch(flow, TcpState.AfterClient(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
-        frame.Drop = SendToBackend(ref frame, flow, snapshot);
+        if (IsBelievable(ref frame, flow, flags))
+        {
+            _flows.Touch(flow, frame.FragmentOffset != 0 ? flow->State : TcpState.AfterClient(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
+            frame.Drop = SendToBackend(ref frame, flow, snapshot, uptime);
+        }
+        else
+        {
+            frame.Drop = DropReason.BadChecksum;
+        }
         return true;
     }
 
@@ -87,7 +106,7 @@ public sealed unsafe class PacketPath
         {
             ref var frame = ref frames[_waiting[i]];
             frame.Drop = DropReason.FalseCookie;
-            _addresses[i] = Vector128.Load(frame.Data + frame.NetworkOffset + HeaderLayout.Ipv6DestinationOffset);
+            _addresses[i] = Vector128.Load(frame.Data + frame.CookieOffset);
         }
         // Each prefix judges what lies in it, with all addresses opened together. Mostly there is one prefix; what lies in none is false.
         foreach (var rules in snapshot.Prefixes)
@@ -105,6 +124,8 @@ public sealed unsafe class PacketPath
 
     private DropReason FromClient(ref Frame frame, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime)
     {
+        if (frame.Kind != FrameKind.Tcp)
+            return _slow.JudgeByCookie(ref frame, rules, cookie, snapshot, unixSeconds, uptime);
         // A frame of this same batch may have made the flow meanwhile.
         if (TryFollowFlow(ref frame, snapshot, uptime))
             return frame.Drop;
@@ -112,15 +133,22 @@ public sealed unsafe class PacketPath
         var tcp = frame.Data + frame.TransportOffset;
         var key = FlowKey.FromClient(ip, tcp);
         var flow = _flows.FindByClient(key);
-        var drop = Admit(ip, key, (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset], rules, cookie, snapshot, unixSeconds, uptime, ref flow);
-        return drop == DropReason.None ? SendToBackend(ref frame, flow, snapshot) : drop;
+        var flags = (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset];
+        if (cookie.IsGenuine && IsOpening(flags) && frame.FragmentOffset == 0 && !InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp))
+            return DropReason.BadChecksum;
+        var drop = Admit(ip, key, flags, rules, cookie, snapshot, unixSeconds, uptime, ref flow);
+        if (drop == DropReason.Expired)
+            return _slow.RefuseExpired(ref frame, rules.Services[cookie.Service]!, snapshot, uptime);
+        return drop == DropReason.None ? SendToBackend(ref frame, flow, snapshot, uptime) : drop;
     }
 
-    private static DropReason SendToBackend(ref Frame frame, Flow* flow, PathSnapshot snapshot)
+    private DropReason SendToBackend(ref Frame frame, Flow* flow, PathSnapshot snapshot, uint uptime)
     {
         var backend = snapshot.Backends[flow->Backend];
         if (!backend.NextHop.IsResolved)
             return DropReason.NeighbourUnresolved;
+        if (SlowPath.Concerns(ref frame, snapshot.Inside) && _slow.TryDivert(ref frame, flow, Side.Inside, snapshot, uptime, out var drop))
+            return drop;
         Rewriter.ToBackend(ref frame, flow, backend.NextHop);
         return DropReason.None;
     }
@@ -133,9 +161,13 @@ public sealed unsafe class PacketPath
         if (flow is null)
             return DropReason.NoFlow;
         var flags = (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset];
-        _flows.Touch(flow, TcpState.AfterBackend(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
+        if (!IsBelievable(ref frame, flow, flags))
+            return DropReason.BadChecksum;
+        _flows.Touch(flow, frame.FragmentOffset != 0 ? flow->State : TcpState.AfterBackend(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
         if (!snapshot.Gateway.IsResolved)
             return DropReason.NeighbourUnresolved;
+        if (SlowPath.Concerns(ref frame, snapshot.Uplink) && _slow.TryDivert(ref frame, flow, Side.Uplink, snapshot, uptime, out var drop))
+            return drop;
         Rewriter.ToClient(ref frame, flow, snapshot.Gateway);
         return DropReason.None;
     }
@@ -211,6 +243,16 @@ public sealed unsafe class PacketPath
 
     /// <summary>Whether a closed connection's port is being used again: that is as new as any other connection.</summary>
     private static bool IsReopened(Flow* flow, TcpFlags flags) => flow->State == FlowState.Closing && IsOpening(flags);
+
+    /// <summary>
+    /// Whether a segment may pass: one that can change its flow's state only with the right checksum. A first fragment changes nothing, for its
+    /// checksum covers what is not here.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsBelievable(ref Frame frame, Flow* flow, TcpFlags flags) =>
+        ((flags & (TcpFlags.Syn | TcpFlags.Fin | TcpFlags.Rst)) == 0 && flow->State != FlowState.HalfOpen)
+        || frame.FragmentOffset != 0
+        || InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp);
 
     private static uint SequenceOf(byte* tcp) => FrameParser.ReadUInt32(tcp + HeaderLayout.TcpSequenceOffset);
 

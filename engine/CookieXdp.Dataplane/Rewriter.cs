@@ -20,7 +20,7 @@ internal static unsafe class Rewriter
         var tcp = frame.Data + frame.TransportOffset;
         WriteNear(ip + HeaderLayout.Ipv6DestinationOffset, tcp + HeaderLayout.TcpDestinationPortOffset, flow->Return);
         InternetChecksum.Apply(tcp + HeaderLayout.TcpChecksumOffset, flow->ForwardDelta);
-        WriteMacs(frame.Data, nextHop);
+        Framing.Write(ref frame, nextHop);
     }
 
     /// <summary>Sends a backend's segment back to the client, under the address that the client knows.</summary>
@@ -31,7 +31,7 @@ internal static unsafe class Rewriter
         var tcp = frame.Data + frame.TransportOffset;
         WriteNear(ip + HeaderLayout.Ipv6SourceOffset, tcp + HeaderLayout.TcpSourcePortOffset, flow->Client);
         InternetChecksum.Apply(tcp + HeaderLayout.TcpChecksumOffset, (ushort)~flow->ForwardDelta);
-        WriteMacs(frame.Data, nextHop);
+        Framing.Write(ref frame, nextHop);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -41,10 +41,6 @@ internal static unsafe class Rewriter
         Unsafe.WriteUnaligned(address + 8, key.NearLow);
         Unsafe.WriteUnaligned(port, key.NearPort);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteMacs(byte* ethernet, NextHop nextHop) =>
-        Unsafe.CopyBlockUnaligned(ref *ethernet, ref nextHop.Macs[0], 2 * HeaderLayout.MacLength);
 
     private static ushort NearSum(in FlowKey key)
     {
