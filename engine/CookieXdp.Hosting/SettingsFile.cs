@@ -54,6 +54,11 @@ public static class SettingsFile
             foreach (var endPoint in settings.Dns.Listen.Where(endPoint => IsProtected(endPoint.Address, prefixes)))
                 root.Section("dns")!.Report("listen", $"{endPoint} lies inside a protected prefix, where nothing real may live: listen at an address outside");
         }
+        foreach (var (name, address) in new[] { ("uplink", settings.Edge?.Uplink.Address), ("inside", settings.Edge?.Inside.Address) })
+        {
+            if (address is not null && IsProtected(address, prefixes))
+                root.Section("edge")!.Section(name)!.Report("address", $"{address} lies inside a protected prefix, where nothing real may live: give an address of this host's own");
+        }
         root.ReportUnknownKeys();
         return root.Errors.Count == 0
             ? settings
