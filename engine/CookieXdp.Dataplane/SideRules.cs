@@ -8,7 +8,7 @@ namespace CookieXdp.Dataplane;
 public sealed class SideRules
 {
     /// <summary>The bytes of a hardware address in a number that was read from memory together with two bytes behind it.</summary>
-    internal static readonly ulong MacMask = BitConverter.IsLittleEndian ? 0x0000_FFFF_FFFF_FFFF : 0xFFFF_FFFF_FFFF_0000;
+    internal static ulong MacMask => BitConverter.IsLittleEndian ? 0x0000_FFFF_FFFF_FFFF : 0xFFFF_FFFF_FFFF_0000;
 
     /// <summary>Describes an interface.</summary>
     /// <param name="mac">Its hardware address: frames to another one are dropped.</param>

@@ -169,6 +169,8 @@ internal sealed unsafe class SlowPath : IDisposable
         var drop = ErrorTranslator.Match(ref frame, from, _flows, out var flow);
         if (drop != DropReason.None)
             return drop;
+        if (from == Side.Uplink && IsOurs(ref frame, snapshot))
+            return DropReason.BadSource;
         if (frame.Ip[HeaderLayout.Ipv6HopLimitOffset] <= 1)
             return DropReason.HopLimit;
         if (frame.PacketLength > snapshot[Other(from)].Mtu)

@@ -33,6 +33,20 @@ public sealed unsafe class FragmentTests
         rig.AssertEveryFrameIsAccountedFor();
     }
 
+    [Theory]
+    [InlineData("ip client > cookie | fragment {0} 24 | data *8")]
+    [InlineData("ip 2001:db8:c:{1:x}::7 > cookie | fragment 5 24 | data *8")]
+    [InlineData("ip 2001:db8:c::{1:x} > cookie | fragment 5 24 | data *8")]
+    public void What_differs_in_identification_or_source_has_no_first_one_although_it_falls_into_the_same_bucket(string later)
+    {
+        using var rig = new Rig();
+        rig.Establish();
+        Assert.Equal(DropReason.None, Send(rig, First(5)));
+        for (var i = 100; i < 5000; i++)
+            Assert.Equal(DropReason.FragmentWithoutFirst, Send(rig, string.Format(CultureInfo.InvariantCulture, later, i, i)));
+        Assert.Equal(DropReason.None, Send(rig, Later(5, 24)));
+    }
+
     [Fact]
     public void In_one_batch_the_fragments_of_a_SYN_follow_it_and_those_before_it_do_not()
     {

@@ -127,7 +127,7 @@ internal sealed class EdgeService : IHostedService, IDisposable
     {
         if (device.Mtu < 1280)
             throw new StartException($"{device.Name} has an MTU of {device.Mtu}; IPv6 needs 1280: ip link set {device.Name} mtu 1500");
-        var address = settings.Address ?? OwnAddress.Find(device.Name);
+        var address = settings.Address ?? OwnAddress.Find(device.Name, facesInternet: settings == Edge.Uplink);
         if (address is null)
             Warn($"{device.Name}: this host has no global address that ICMPv6 errors could be sent from (Packet Too Big, Time Exceeded): name one as address in the configuration");
         return new SideRules(NextHops.MacOf(device), device.Mtu, address);
