@@ -34,10 +34,24 @@
 #define ND_SOLICITATION		135
 
 #define MAX_VLAN_TAGS		2
+/* Extension headers before a backend's ports; the engine's own bound. */
+#define MAX_EXTENSIONS		6
+
+/* RFC 8200 section 4.5: 13 bits of position, two reserved, one for more. */
+#define FRAGMENT_POSITION	0xfff8
+#define FRAGMENT_MORE		0x0001
 
 struct vlan_header {
 	__be16 tag;
 	__be16 protocol;
+};
+
+/* What all extension headers begin with; a fragment header's all eight bytes. */
+struct extension_header {
+	__u8 next;
+	__u8 length;
+	__be16 position;
+	__be32 identification;
 };
 
 struct nd_solicitation {
@@ -72,6 +86,17 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } inside_sockets SEC(".maps");
+
+/*
+ * Backends' packets whose first fragment went to the engine: those that follow
+ * have no ports, and may as well be the backend's own mail, which is the kernel's.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, COOKIEXDP_MAX_FRAGMENTED);
+	__type(key, struct cookiexdp_fragmented);
+	__type(value, __u32);
+} fragmented SEC(".maps");
 
 /* CLOCK_MONOTONIC nanoseconds of the engine's last sign of life, 0 before it. */
 struct {
@@ -235,31 +260,95 @@ static __always_inline bool is_backend(const struct in6_addr *address, __be16 po
 	return bpf_map_lookup_elem(&backends, &key) != NULL;
 }
 
-/* Whether this ICMPv6 message reports about a packet that was sent to a backend. */
-static __always_inline bool is_error_about_backend(struct icmp6hdr *icmp, void *end)
+/*
+ * Where a packet's TCP header is behind a bounded number of extension headers,
+ * and in the upper half where its fragment header is; each 0 where there is
+ * none. Offsets in the frame. A function of its own, which the verifier looks at
+ * once, and reading by copy: no path of the walk meets a path of its caller.
+ */
+__noinline int find_tcp(struct xdp_md *ctx, __u32 ip_offset)
 {
-	struct ipv6hdr *ip = (void *)(icmp + 1);
-	__be16 *ports = (void *)(ip + 1);
+	__u32 at = ip_offset + sizeof(struct ipv6hdr), fragment = 0;
+	struct extension_header header;
+	__u8 next;
 
-	if ((void *)(ports + 2) > end)
+	if (bpf_xdp_load_bytes(ctx, ip_offset + offsetof(struct ipv6hdr, nexthdr), &next, 1))
+		return 0;
+	for (int i = 0; i <= MAX_EXTENSIONS; i++) {
+		if (next == IPPROTO_TCP)
+			return at | fragment << 16;
+		if (bpf_xdp_load_bytes(ctx, at, &header, sizeof(header)))
+			return fragment << 16;
+		switch (next) {
+		case NEXT_FRAGMENT:
+			fragment = at;
+			if (header.position & bpf_htons(FRAGMENT_POSITION))
+				return fragment << 16;
+			at += sizeof(header);
+			break;
+		case NEXT_AUTHENTICATION:
+			at += (header.length + 2) * 4;
+			break;
+		case NEXT_HOP_BY_HOP:
+		case NEXT_ROUTING:
+		case NEXT_DESTINATION:
+			at += (header.length + 1) * 8;
+			break;
+		default:
+			return 0;
+		}
+		next = header.next;
+	}
+	return 0;
+}
+
+/* Whether the packet at an offset has a backend's ports behind extension headers, or its first fragment had. */
+static __always_inline bool is_of_backend(struct xdp_md *ctx, __u32 ip_offset, bool as_source)
+{
+	struct cookiexdp_fragmented key = {};
+	struct extension_header fragment = {};
+	__u32 found = find_tcp(ctx, ip_offset), seen = 1;
+	__be16 ports[2];
+
+	if (bpf_xdp_load_bytes(ctx, ip_offset + offsetof(struct ipv6hdr, saddr), &key, 2 * sizeof(key.source)))
 		return false;
-	return icmp->icmp6_type >= ICMPV6_FIRST_ERROR &&
-	       icmp->icmp6_type <= ICMPV6_LAST_ERROR &&
-	       ip->nexthdr == IPPROTO_TCP && is_backend(&ip->daddr, ports[1]);
+	if (found >> 16 && bpf_xdp_load_bytes(ctx, found >> 16, &fragment, sizeof(fragment)))
+		return false;
+	key.identification = fragment.identification;
+	if (!(found & 0xffff))
+		return as_source && fragment.position & bpf_htons(FRAGMENT_POSITION) &&
+		       bpf_map_lookup_elem(&fragmented, &key);
+	if (bpf_xdp_load_bytes(ctx, found & 0xffff, ports, sizeof(ports)))
+		return false;
+	if (!is_backend((void *)(as_source ? key.source : key.destination), ports[!as_source]))
+		return false;
+	if (as_source && fragment.position & bpf_htons(FRAGMENT_MORE))
+		bpf_map_update_elem(&fragmented, &key, &seen, BPF_ANY);
+	return true;
 }
 
 /* -1 where the frame is none of the inside's. */
 static __always_inline int judge_inside(struct xdp_md *ctx, struct ipv6hdr *ip)
 {
 	void *end = (void *)(long)ctx->data_end;
+	struct icmp6hdr *icmp = (void *)(ip + 1);
+	struct ipv6hdr *quoted = (void *)(icmp + 1);
+	__u32 offset = (void *)ip - (void *)(long)ctx->data;
 	__be16 *ports = (void *)(ip + 1);
+	bool ours;
 
 	if ((void *)(ports + 2) > end)
 		return -1;
-	if (ip->nexthdr == IPPROTO_TCP ? is_backend(&ip->saddr, ports[0]) :
-	    ip->nexthdr == NEXT_ICMPV6 && is_error_about_backend((void *)ports, end))
-		return to_engine(ctx, COOKIEXDP_INSIDE, 0);
-	return -1;
+	if (ip->nexthdr == IPPROTO_TCP)
+		ours = is_backend(&ip->saddr, ports[0]);
+	else if (ip->nexthdr != NEXT_ICMPV6)
+		ours = may_carry_tcp(ip->nexthdr) && is_of_backend(ctx, offset, true);
+	else if ((void *)(quoted + 1) > end || icmp->icmp6_type < ICMPV6_FIRST_ERROR ||
+		 icmp->icmp6_type > ICMPV6_LAST_ERROR)
+		ours = false;
+	else /* it reports about a packet that was sent to a backend */
+		ours = is_of_backend(ctx, offset + sizeof(*ip) + sizeof(*icmp), false);
+	return ours ? to_engine(ctx, COOKIEXDP_INSIDE, 0) : -1;
 }
 
 SEC("xdp")

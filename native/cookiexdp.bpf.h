@@ -11,6 +11,7 @@
 #define COOKIEXDP_MAX_PREFIXES	64
 #define COOKIEXDP_MAX_BACKENDS	1024
 #define COOKIEXDP_MAX_QUEUES	64
+#define COOKIEXDP_MAX_FRAGMENTED	4096
 
 /* An engine that gave no sign of life for so long is dead or hung. */
 #define COOKIEXDP_DEAD_AFTER_NS	2000000000LL
@@ -34,6 +35,13 @@ struct cookiexdp_backend {
 	__u8 address[16];
 	__be16 port;
 	__u16 zero;
+};
+
+/* Key of `fragmented`: what the fragments of one packet have in common. */
+struct cookiexdp_fragmented {
+	__u8 source[16];
+	__u8 destination[16];
+	__be32 identification;
 };
 
 enum cookiexdp_role {

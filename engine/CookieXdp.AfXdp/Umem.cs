@@ -11,6 +11,9 @@ namespace CookieXdp.AfXdp;
 /// </summary>
 public sealed unsafe class Umem : IDisposable
 {
+    /// <summary>Bytes that the kernel leaves free before every received packet (XDP_PACKET_HEADROOM).</summary>
+    public const int KernelHeadroom = 256;
+
     private readonly List<XdpSocket> _sockets = [];
     private byte* _memory;
     private bool _isDisposed;
@@ -62,6 +65,14 @@ public sealed unsafe class Umem : IDisposable
     {
         Debug.Assert(address < Length, "an address beyond the UMEM");
         return _memory + address;
+    }
+
+    /// <summary>Where a byte of the UMEM is, as descriptors carry it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong AddressOf(byte* data)
+    {
+        Debug.Assert(data >= _memory && data < _memory + Length, "a byte outside of the UMEM");
+        return (ulong)(data - _memory);
     }
 
     /// <summary>A packet's bytes.</summary>

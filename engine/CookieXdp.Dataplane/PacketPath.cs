@@ -10,7 +10,7 @@ namespace CookieXdp.Dataplane;
 /// allocated. It does no I/O: its caller received the frames and transmits those that are left. A batch goes in stages, so that the memory
 /// that a frame needs is on its way while others are looked at.
 /// </summary>
-public sealed unsafe class PacketPath
+public sealed unsafe class PacketPath : IDisposable
 {
     /// <summary>The greatest number of frames in a batch.</summary>
     public const int MaxBatch = 64;
@@ -23,6 +23,7 @@ public sealed unsafe class PacketPath
     private readonly FlowTable _flows;
     private readonly FlowReader _reader;
     private readonly WorkerCounters _counters;
+    private readonly SlowPath _slow;
 
     /// <summary>A path of one worker.</summary>
     /// <param name="flows">The flows that all workers share.</param>
@@ -33,11 +34,15 @@ public sealed unsafe class PacketPath
         _flows = flows;
         _reader = flows.AddReader();
         _counters = counters;
+        _slow = new SlowPath(flows, counters);
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _slow.Dispose();
+
     /// <summary>
-    /// Judges and rewrites a batch. Afterwards each frame either is to be transmitted on the other side
-    /// (<see cref="Frame.Drop"/> None) or has been counted as dropped.
+    /// Judges and rewrites a batch. Afterwards each frame either is to be transmitted on the side <see cref="Frame.Out"/>
+    /// (<see cref="Frame.Drop"/> None) or has been counted as dropped. Before each frame <see cref="Frame.RequiredHeadroom"/> bytes are the path's to write to.
     /// </summary>
     /// <param name="frames">The frames, all received on one side; up to <see cref="MaxBatch"/>.</param>
     /// <param name="from">The side.</param>
@@ -50,7 +55,7 @@ public sealed unsafe class PacketPath
         if (frames.Length > MaxBatch)
             throw new ArgumentException($"more than {MaxBatch} frames", nameof(frames));
         _reader.Enter();
-        Parse(frames, from);
+        Parse(frames, from, snapshot[from].OwnMac);
         Guess(frames, from);
         var waiting = 0;
         for (var i = 0; i < frames.Length; i++)
@@ -58,7 +63,12 @@ public sealed unsafe class PacketPath
             ref var frame = ref frames[i];
             if (frame.Drop != DropReason.None)
                 continue;
-            if (from == Side.Inside)
+            if (frame.Kind != FrameKind.Tcp)
+            {
+                if (!_slow.TryDecide(ref frame, from, snapshot, uptime))
+                    _waiting[waiting++] = i;
+            }
+            else if (from == Side.Inside)
                 frame.Drop = FromBackend(ref frame, i, snapshot, uptime);
             else if (!TryFollowFlow(ref frame, i, snapshot, uptime))
                 _waiting[waiting++] = i;
@@ -73,14 +83,15 @@ public sealed unsafe class PacketPath
         }
     }
 
-    private void Parse(Span<Frame> frames, Side from)
+    private void Parse(Span<Frame> frames, Side from, ulong ownMac)
     {
         for (var i = 0; i < frames.Length; i++)
         {
             ref var frame = ref frames[i];
             _counters.CountReceived(from, frame.Length);
-            frame.Drop = FrameParser.Parse(ref frame);
-            if (frame.Drop != DropReason.None)
+            frame.Out = (Side)((int)from ^ 1);
+            frame.Drop = FrameParser.Parse(ref frame, ownMac);
+            if (frame.Drop != DropReason.None || frame.Kind != FrameKind.Tcp)
                 continue;
             var ip = frame.Data + frame.NetworkOffset;
             var tcp = frame.Data + frame.TransportOffset;
@@ -93,7 +104,7 @@ public sealed unsafe class PacketPath
     {
         for (var i = 0; i < frames.Length; i++)
         {
-            if (frames[i].Drop == DropReason.None)
+            if (frames[i].Drop == DropReason.None && frames[i].Kind == FrameKind.Tcp)
                 _guesses[i] = _flows.Guess(_hashes[i], from);
         }
     }
@@ -107,8 +118,16 @@ public sealed unsafe class PacketPath
         var segment = new Segment(ip, tcp);
         if (flow is null || IsReopened(flow, segment))
             return false;
-        FollowClient(flow, segment, uptime);
-        frame.Drop = SendToBackend(ref frame, flow, snapshot);
+        if (!IsBelievable(ref frame, flow, segment))
+        {
+            frame.Drop = DropReason.BadChecksum;
+            return true;
+        }
+        if (frame.FragmentOffset == 0)
+            FollowClient(flow, segment, uptime);
+        else
+            _flows.Touch(flow, Side.Uplink, flow->State, flow->State, uptime);
+        frame.Drop = SendToBackend(ref frame, flow, snapshot, uptime);
         return true;
     }
 
@@ -125,7 +144,7 @@ public sealed unsafe class PacketPath
         {
             ref var frame = ref frames[_waiting[i]];
             frame.Drop = DropReason.FalseCookie;
-            _addresses[i] = Vector128.Load(frame.Data + frame.NetworkOffset + HeaderLayout.Ipv6DestinationOffset);
+            _addresses[i] = Vector128.Load(frame.Data + frame.CookieOffset);
         }
         // Each prefix judges what lies in it, with all addresses opened together. Mostly there is one prefix; what lies in none is false.
         foreach (var rules in snapshot.Prefixes)
@@ -144,19 +163,29 @@ public sealed unsafe class PacketPath
     private DropReason FromClient(
         ref Frame frame, int place, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime)
     {
+        if (frame.Kind != FrameKind.Tcp)
+            return _slow.JudgeByCookie(ref frame, rules, cookie, snapshot, unixSeconds, uptime);
         // A frame of this same batch may have made the flow meanwhile.
         if (TryFollowFlow(ref frame, place, snapshot, uptime))
             return frame.Drop;
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
-        var drop = Admit(ip, FlowKey.FromClient(ip, tcp), new Segment(ip, tcp), rules, cookie, snapshot, unixSeconds, uptime, out var flow);
-        return drop == DropReason.None ? SendToBackend(ref frame, flow, snapshot) : drop;
+        var segment = new Segment(ip, tcp);
+        // What makes a flow must be what was sent; of a first fragment the checksum covers what is not here.
+        if (cookie.IsGenuine && frame.FragmentOffset == 0 && (segment.IsOpening || MayRebuild(segment, snapshot, uptime)) && !InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp))
+            return DropReason.BadChecksum;
+        var drop = Admit(ip, FlowKey.FromClient(ip, tcp), segment, rules, cookie, snapshot, unixSeconds, uptime, out var flow);
+        if (drop == DropReason.Expired && segment.IsOpening)
+            return _slow.RefuseExpired(ref frame, rules.Services[cookie.Service]!, snapshot, uptime);
+        return drop == DropReason.None ? SendToBackend(ref frame, flow, snapshot, uptime) : drop;
     }
 
-    private static DropReason SendToBackend(ref Frame frame, Flow* flow, PathSnapshot snapshot)
+    private DropReason SendToBackend(ref Frame frame, Flow* flow, PathSnapshot snapshot, uint uptime)
     {
         if (BackendOf(flow, snapshot) is not { NextHop.IsResolved: true } backend)
             return DropReason.NeighbourUnresolved;
+        if (SlowPath.Concerns(ref frame, snapshot.Inside) && _slow.TryDivert(ref frame, flow, Side.Inside, snapshot, uptime, out var drop))
+            return drop;
         Rewriter.ToBackend(ref frame, flow, backend.NextHop);
         return DropReason.None;
     }
@@ -165,7 +194,7 @@ public sealed unsafe class PacketPath
     /// A flow's backend by its address: a flow may be older than the configuration. Where that has the address no more, but another port of it, the
     /// way there is the same.
     /// </summary>
-    private static Backend? BackendOf(Flow* flow, PathSnapshot snapshot)
+    internal static Backend? BackendOf(Flow* flow, PathSnapshot snapshot)
     {
         var backends = snapshot.Backends;
         var hint = (int)flow->BackendHint;
@@ -192,10 +221,15 @@ public sealed unsafe class PacketPath
         var flow = _flows.FindByBackend(FlowKey.FromBackend(ip, tcp), _hashes[place], _guesses[place]);
         if (flow is null)
             return DropReason.NoFlow;
+        var segment = new Segment(ip, tcp);
+        if (!IsBelievable(ref frame, flow, segment))
+            return DropReason.BadChecksum;
         var was = flow->State;
-        _flows.Touch(flow, Side.Inside, was, TcpState.AfterBackend(ref *flow, was, new Segment(ip, tcp)), uptime);
+        _flows.Touch(flow, Side.Inside, was, frame.FragmentOffset == 0 ? TcpState.AfterBackend(ref *flow, was, segment) : was, uptime);
         if (!snapshot.Gateway.IsResolved)
             return DropReason.NeighbourUnresolved;
+        if (SlowPath.Concerns(ref frame, snapshot.Uplink) && _slow.TryDivert(ref frame, flow, Side.Uplink, snapshot, uptime, out var drop))
+            return drop;
         Rewriter.ToClient(ref frame, flow, snapshot.Gateway);
         return DropReason.None;
     }
@@ -290,4 +324,14 @@ public sealed unsafe class PacketPath
 
     /// <summary>Whether a closed connection's port is being used again: that is as new as any other connection.</summary>
     private static bool IsReopened(Flow* flow, in Segment segment) => segment.IsOpening && flow->State == FlowState.Closing;
+
+    /// <summary>
+    /// Whether a segment may pass: one that can change its flow's state only with the right checksum. A first fragment changes nothing, for its
+    /// checksum covers what is not here.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsBelievable(ref Frame frame, Flow* flow, in Segment segment) =>
+        (!segment.Has(TcpFlags.Syn | TcpFlags.Fin | TcpFlags.Rst) && flow->State != FlowState.HalfOpen)
+        || frame.FragmentOffset != 0
+        || InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp);
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net.NetworkInformation;
 using CookieXdp.Cookies;
 using CookieXdp.Dataplane.Flows;
@@ -16,6 +17,29 @@ public sealed record PathSnapshot(PrefixRules[] Prefixes, PolicyRules Policy, Ba
 {
     /// <summary>Seconds from the beginning of a flow table within which a flow that is not in it is rebuilt from its cookie.</summary>
     public long RebuildFor { get; init; }
+
+    /// <summary>The interface facing the internet.</summary>
+    public required SideRules Uplink { get; init; }
+
+    /// <summary>The interface facing the backends.</summary>
+    public required SideRules Inside { get; init; }
+
+    /// <summary>Whether pings of genuine cookies are answered, those of knocking services never.</summary>
+    public bool AnswersPings { get; init; }
+
+    /// <summary>A backend of an address, or null.</summary>
+    internal Backend? BackendAt(ulong high, ulong low)
+    {
+        foreach (var backend in Backends)
+        {
+            if (backend.Address.High == high && backend.Address.Low == low)
+                return backend;
+        }
+        return null;
+    }
+
+    /// <summary>What is known of a side.</summary>
+    internal SideRules this[Side side] => side == Side.Uplink ? Uplink : Inside;
 }
 
 /// <summary>A protected prefix: its keys and services.</summary>
@@ -37,6 +61,9 @@ public sealed class PrefixRules
     /// <summary>The prefix.</summary>
     public CookiePrefix Prefix { get; }
 
+    /// <summary>Whether the prefix is on the uplink's link, not routed to the edge: then neighbours are told of its genuine cookies.</summary>
+    public bool IsOnLink { get; init; }
+
     /// <summary>Its keys, or null where none are known.</summary>
     public PrefixKeys? Keys { get; }
 
@@ -50,6 +77,12 @@ public sealed class PrefixRules
 /// <param name="StaleFor">Seconds after which it is expired.</param>
 public sealed record ServiceRules(IReadOnlyList<int> Ports, int Backend, long FreshFor, long StaleFor)
 {
+    /// <summary>Whether nobody may learn that the service is there who has no right to it: the engine answers nothing for it.</summary>
+    public bool IsKnocking { get; init; }
+
+    /// <summary>What a SYN with an expired cookie is answered with; nothing where the service is a knocking one.</summary>
+    public ExpiredAnswer WhenExpired { get; init; }
+
     private readonly ushort[] _ports = [.. Ports.Select(port => System.Buffers.Binary.BinaryPrimitives.ReverseEndianness((ushort)port))];
 
     /// <summary>Whether a port, in network byte order, may be asked for.</summary>
@@ -65,21 +98,35 @@ public sealed record Backend(BackendAddress Address, NextHop NextHop)
     internal unsafe bool HasAddressOf(Flow* flow) => Address.High == flow->BackendHigh && Address.Low == flow->BackendLow;
 }
 
-/// <summary>The two hardware addresses that a frame leaves with.</summary>
+/// <summary>The Ethernet header that a frame leaves with.</summary>
 public sealed class NextHop
 {
     /// <summary>From the neighbour's address, null where it is not known (yet), and the sending interface's own.</summary>
-    public NextHop(PhysicalAddress? destination, PhysicalAddress source)
+    /// <param name="destination">The neighbour's hardware address.</param>
+    /// <param name="source">The interface's own.</param>
+    /// <param name="vlanTags">VLAN ids of the tags, the outer one first, two at most; null for none.</param>
+    public NextHop(PhysicalAddress? destination, PhysicalAddress source, IReadOnlyList<int>? vlanTags = null)
     {
         ArgumentNullException.ThrowIfNull(source);
+        vlanTags ??= [];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(vlanTags.Count, HeaderLayout.MaxVlanTags, nameof(vlanTags));
         IsResolved = destination is not null;
-        (destination?.GetAddressBytes() ?? new byte[HeaderLayout.MacLength]).CopyTo(Macs, 0);
-        source.GetAddressBytes().CopyTo(Macs, HeaderLayout.MacLength);
+        Header = new byte[HeaderLayout.EthernetLength + vlanTags.Count * HeaderLayout.VlanTagLength];
+        (destination?.GetAddressBytes() ?? new byte[HeaderLayout.MacLength]).CopyTo(Header, 0);
+        source.GetAddressBytes().CopyTo(Header, HeaderLayout.MacLength);
+        var rest = Header.AsSpan(HeaderLayout.EtherTypeOffset);
+        for (var i = 0; i < vlanTags.Count; i++, rest = rest[HeaderLayout.VlanTagLength..])
+        {
+            // The outer of two tags is the provider's (IEEE 802.1ad).
+            BinaryPrimitives.WriteUInt16BigEndian(rest, i + 1 < vlanTags.Count ? HeaderLayout.EtherTypeServiceVlan : HeaderLayout.EtherTypeVlan);
+            BinaryPrimitives.WriteUInt16BigEndian(rest[2..], (ushort)vlanTags[i]);
+        }
+        BinaryPrimitives.WriteUInt16BigEndian(rest, HeaderLayout.EtherTypeIpv6);
     }
 
     /// <summary>Whether the neighbour's hardware address is known.</summary>
     public bool IsResolved { get; }
 
-    /// <summary>Destination and source, as they begin an Ethernet header.</summary>
-    internal byte[] Macs { get; } = new byte[2 * HeaderLayout.MacLength];
+    /// <summary>All of the header: destination, source, tags, type.</summary>
+    internal byte[] Header { get; }
 }

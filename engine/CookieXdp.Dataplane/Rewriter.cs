@@ -22,7 +22,7 @@ internal static unsafe class Rewriter
         WriteAddress(ip + HeaderLayout.Ipv6DestinationOffset, flow->BackendHigh, flow->BackendLow);
         Unsafe.WriteUnaligned(tcp + HeaderLayout.TcpSourcePortOffset, flow->BackendPorts);
         InternetChecksum.Apply(tcp + HeaderLayout.TcpChecksumOffset, flow->ForwardDelta);
-        WriteMacs(frame.Data, nextHop);
+        Framing.Write(ref frame, nextHop);
     }
 
     /// <summary>Sends a backend's segment back to the client, under the address that the client knows.</summary>
@@ -35,7 +35,7 @@ internal static unsafe class Rewriter
         // A flow's pair of ports has the client's first, and here that is the destination.
         Unsafe.WriteUnaligned(tcp + HeaderLayout.TcpSourcePortOffset, uint.RotateLeft(flow->ClientPorts, 16));
         InternetChecksum.Apply(tcp + HeaderLayout.TcpChecksumOffset, (ushort)~flow->ForwardDelta);
-        WriteMacs(frame.Data, nextHop);
+        Framing.Write(ref frame, nextHop);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -44,10 +44,6 @@ internal static unsafe class Rewriter
         Unsafe.WriteUnaligned(address, high);
         Unsafe.WriteUnaligned(address + 8, low);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteMacs(byte* ethernet, NextHop nextHop) =>
-        Unsafe.CopyBlockUnaligned(ref *ethernet, ref nextHop.Macs[0], 2 * HeaderLayout.MacLength);
 
     private static ushort SumOf(in FlowKey key)
     {

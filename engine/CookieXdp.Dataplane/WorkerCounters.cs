@@ -7,7 +7,7 @@ namespace CookieXdp.Dataplane;
 /// </summary>
 public sealed unsafe class WorkerCounters : IDisposable
 {
-    // Rows of numbers: frames and bytes by side, accepted by age, verdicts and drops by reason.
+    // Rows of numbers: frames and bytes by side, accepted by age, verdicts and drops by reason, replies by kind.
     private const int ReceivedFrames = 0;
     private const int ReceivedBytes = 2;
     private const int TransmittedFrames = 4;
@@ -17,7 +17,8 @@ public sealed unsafe class WorkerCounters : IDisposable
     private const int FlowsRebuilt = 10;
     private const int Verdicts = 16;
     private const int Drops = Verdicts + DropReasons.Count;
-    private const int Length = Drops + DropReasons.Count;
+    private const int Replies = Drops + DropReasons.Count;
+    private const int Length = Replies + ReplyKinds.Count;
     private const int CacheLine = 64;
 
     private readonly long* _counters;
@@ -54,6 +55,9 @@ public sealed unsafe class WorkerCounters : IDisposable
     /// <summary>Frames dropped.</summary>
     public long Dropped(DropReason reason) => Volatile.Read(ref _counters[Drops + (int)reason]);
 
+    /// <summary>Frames that the engine has made into answers of its own; whether they were transmitted is counted as for all others.</summary>
+    public long Replied(ReplyKind kind) => Volatile.Read(ref _counters[Replies + (int)kind]);
+
     /// <summary>Counts a frame that was given to a side's transmit ring.</summary>
     public void CountTransmitted(Side side, int bytes)
     {
@@ -76,6 +80,8 @@ public sealed unsafe class WorkerCounters : IDisposable
     internal void CountAccepted(bool fresh) => _counters[fresh ? AcceptedFresh : AcceptedStale]++;
 
     internal void CountRebuilt() => _counters[FlowsRebuilt]++;
+
+    internal void CountReply(ReplyKind kind) => _counters[Replies + (int)kind]++;
 
     internal void CountVerdictAgainst(DropReason reason) => _counters[Verdicts + (int)reason]++;
 }

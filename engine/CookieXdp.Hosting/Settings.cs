@@ -25,6 +25,9 @@ public sealed record Settings(
 /// <param name="Services">Its services, ids unique.</param>
 public sealed record PrefixSettings(CookiePrefix Prefix, IReadOnlyList<ServiceSettings> Services)
 {
+    /// <summary>Whether the prefix is on the uplink's link, not routed to the edge (<c>onLink</c>): then the engine answers neighbour solicitations for it.</summary>
+    public bool OnLink { get; init; }
+
     /// <summary>The service of an id, or null where there is none.</summary>
     public ServiceSettings? ServiceOf(int id)
     {
@@ -45,7 +48,27 @@ public sealed record PrefixSettings(CookiePrefix Prefix, IReadOnlyList<ServiceSe
 /// <param name="FreshFor">Seconds that a cookie is fresh.</param>
 /// <param name="StaleFor">Seconds after which it is expired.</param>
 /// <param name="MintEvery">Seconds of a mint interval.</param>
-public sealed record ServiceSettings(int Id, string Name, IReadOnlyList<int> Ports, IPEndPoint? Backend, long FreshFor, long StaleFor, int MintEvery);
+public sealed record ServiceSettings(int Id, string Name, IReadOnlyList<int> Ports, IPEndPoint? Backend, long FreshFor, long StaleFor, int MintEvery)
+{
+    /// <summary>Whether only who asked the DNS may learn that the service is there (<c>knocking</c>): nothing else is ever answered.</summary>
+    public bool Knocking { get; init; }
+
+    /// <summary>What a SYN with an expired cookie is answered with (<c>expired</c>).</summary>
+    public ExpiredReply Expired { get; init; } = ExpiredReply.Reset;
+}
+
+/// <summary>What a SYN with an expired cookie is answered with.</summary>
+public enum ExpiredReply
+{
+    /// <summary>A TCP RST, so that a mail server tries its next host at once.</summary>
+    Reset,
+
+    /// <summary>ICMPv6 "administratively prohibited".</summary>
+    Unreachable,
+
+    /// <summary>Nothing.</summary>
+    Drop,
+}
 
 /// <summary>The keeper: <c>[keeper]</c>.</summary>
 /// <param name="Master">The master file, made where there is none.</param>
@@ -59,13 +82,24 @@ public sealed record KeeperSettings(string Master);
 /// <param name="RebuildFor">Seconds from the beginning of a new flow table within which lost connections are rebuilt from their cookies.</param>
 /// <param name="Uplink">The interface facing the internet.</param>
 /// <param name="Inside">The interface facing the backends.</param>
-public sealed record EdgeSettings(string BpfFs, IPEndPoint? Metrics, int Flows, string FlowFile, long RebuildFor, InterfaceSettings Uplink, InterfaceSettings Inside);
+public sealed record EdgeSettings(string BpfFs, IPEndPoint? Metrics, int Flows, string FlowFile, long RebuildFor, InterfaceSettings Uplink, InterfaceSettings Inside)
+{
+    /// <summary>Whether pings of genuine cookies are answered (<c>ping = "answer"</c>); those of knocking services never are.</summary>
+    public bool AnswersPings { get; init; } = true;
+}
 
 /// <summary>An interface of the engine: <c>[edge.uplink]</c> or <c>[edge.inside]</c>.</summary>
 /// <param name="Interface">Its name.</param>
 /// <param name="Gateway">The next hop of frames sent here; null: the kernel's route is asked.</param>
 /// <param name="PassWhenDown">Whether frames pass to the kernel while no engine runs (<c>whenDown = "pass"</c>); uplink only.</param>
-public sealed record InterfaceSettings(string Interface, IPAddress? Gateway, bool PassWhenDown);
+public sealed record InterfaceSettings(string Interface, IPAddress? Gateway, bool PassWhenDown)
+{
+    /// <summary>VLAN ids of the tags that frames leave with (<c>vlan</c>), the outer one first; mostly none.</summary>
+    public IReadOnlyList<int> VlanTags { get; init; } = [];
+
+    /// <summary>The source of ICMPv6 errors that the engine sends here (<c>address</c>); null: an address of this host's.</summary>
+    public IPAddress? Address { get; init; }
+}
 
 /// <summary>The policy: <c>[policy]</c>.</summary>
 /// <param name="Observe">Whether everything genuine is accepted and verdicts are only counted.</param>

@@ -55,6 +55,11 @@ public static class SettingsFile
             foreach (var endPoint in settings.Dns.Listen.Where(endPoint => IsProtected(endPoint.Address, prefixes)))
                 root.Section("dns")!.Report("listen", $"{endPoint} lies inside a protected prefix, where nothing real may live: listen at an address outside");
         }
+        foreach (var (name, address) in new[] { ("uplink", settings.Edge?.Uplink.Address), ("inside", settings.Edge?.Inside.Address) })
+        {
+            if (address is not null && IsProtected(address, prefixes))
+                root.Section("edge")!.Section(name)!.Report("address", $"{address} lies inside a protected prefix, where nothing real may live: give an address of this host's own");
+        }
         root.ReportUnknownKeys();
         return root.Errors.Count == 0
             ? settings
@@ -73,7 +78,7 @@ public static class SettingsFile
                 continue;
             if (prefixes.Exists(other => other.Prefix == prefix))
                 section.Report("prefix", $"{prefix} stands here twice");
-            prefixes.Add(new(prefix, ReadServices(section, hasEdge, backends)));
+            prefixes.Add(new(prefix, ReadServices(section, hasEdge, backends)) { OnLink = section.Flag("onLink") });
         }
         if (sections.Count == 0)
             root.Report("prefix", "is missing: name the protected prefix, for example [[prefix]] with prefix = \"2001:db8:25::/48\"");
@@ -116,11 +121,24 @@ public static class SettingsFile
                 section.Report("backend", "is missing; for example backend = \"[fd00:25::25]:25\"");
             else if (backend is not null)
                 backends.Add((section, backend));
-            services.Add(new((int)id, section.Text("name", "\"smtp\"") ?? $"service{id}", section.NumberList("ports", 1, 65535, "[25]"), backend, freshFor, staleFor, (int)mintEvery));
+            var knocking = section.Flag("knocking");
+            services.Add(new((int)id, section.Text("name", "\"smtp\"") ?? $"service{id}", section.NumberList("ports", 1, 65535, "[25]"), backend, freshFor, staleFor, (int)mintEvery)
+            {
+                Knocking = knocking,
+                Expired = ReadExpired(section, knocking),
+            });
         }
         if (sections.Count == 0)
             prefix.Report("service", "is missing: name at least one, as [[prefix.service]] with id, ports and backend");
         return services;
+    }
+
+    private static ExpiredReply ReadExpired(TomlSection service, bool knocking)
+    {
+        var word = service.Word("expired", knocking ? "drop" : "reset", "reset", "unreachable", "drop");
+        if (knocking && word != "drop")
+            service.Report("expired", "must be \"drop\", or left out, for a knocking service: it answers nobody whose cookie is not good");
+        return word switch { "reset" => ExpiredReply.Reset, "unreachable" => ExpiredReply.Unreachable, _ => ExpiredReply.Drop };
     }
 
     private static EdgeSettings ReadEdge(TomlSection edge, string keyring)
@@ -136,7 +154,10 @@ public static class SettingsFile
             edge.File("flowFile", "\"/dev/shm/cookiexdp.flows\"") ?? DefaultFlowFile(keyring),
             edge.Duration("rebuildFor", 600, 0, 24 * 3600),
             uplink,
-            inside);
+            inside)
+        {
+            AnswersPings = edge.Word("ping", "answer", "answer", "drop") == "answer",
+        };
     }
 
     /// <summary>Named after the folder of the keyring, as the engine's lock is: engines of two configurations do not meet.</summary>
@@ -155,7 +176,14 @@ public static class SettingsFile
         var gateway = section.Address("gateway", "\"2001:db8:1::1\"");
         if (gateway is { AddressFamily: not AddressFamily.InterNetworkV6 })
             section.Report("gateway", "must be an IPv6 address: the next hop of IPv6 frames");
-        return new(device, gateway, hasWhenDown && section.Word("whenDown", "drop", "drop", "pass") == "pass");
+        var address = section.Address("address", "\"2001:db8:1::1\"");
+        if (address is not null && (address.AddressFamily != AddressFamily.InterNetworkV6 || address.IsIPv6LinkLocal || address.IsIPv6Multicast
+            || address.IsIPv4MappedToIPv6 || address.Equals(IPAddress.IPv6Any) || IPAddress.IsLoopback(address)))
+            section.Report("address", $"{address} is no address that others could know this host by: give a global or unique local IPv6 address of its own");
+        var vlan = section.NumberList("vlan", 1, 4094, "[100]", required: false);
+        if (vlan.Count > 2)
+            section.Report("vlan", "must hold two numbers at most, the outer tag's first: [100], or [10, 100]");
+        return new(device, gateway, hasWhenDown && section.Word("whenDown", "drop", "drop", "pass") == "pass") { VlanTags = vlan, Address = address };
     }
 
     private static PolicySettings ReadPolicy(TomlSection policy) => new(

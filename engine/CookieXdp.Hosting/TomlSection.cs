@@ -180,11 +180,14 @@ internal sealed class TomlSection
         return texts;
     }
 
-    /// <summary>A list of whole numbers within bounds, at least one.</summary>
-    internal IReadOnlyList<int> NumberList(string key, int least, int most, string example)
+    /// <summary>A list of whole numbers within bounds, at least one; empty only where it is absent and not required.</summary>
+    internal IReadOnlyList<int> NumberList(string key, int least, int most, string example, bool required = true)
     {
         var numbers = new List<int>();
-        if (Find(key)?.Value is ArraySyntax array)
+        var entry = Find(key);
+        if (entry is null && !required)
+            return [];
+        if (entry?.Value is ArraySyntax array)
         {
             foreach (var item in array.Items)
             {
@@ -228,6 +231,17 @@ internal sealed class TomlSection
             return address;
         Report(key, $"'{text}' is no address; for example {key} = {example}");
         return null;
+    }
+
+    /// <summary>True or false; false where absent.</summary>
+    internal bool Flag(string key)
+    {
+        if (Find(key) is not { } entry)
+            return false;
+        if (entry.Value is BooleanValueSyntax { Value: var flag })
+            return flag;
+        Report(key, "must be true or false");
+        return false;
     }
 
     /// <summary>One of a few words.</summary>

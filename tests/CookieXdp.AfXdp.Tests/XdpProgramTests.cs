@@ -117,6 +117,21 @@ public sealed class XdpProgramTests : IClassFixture<XdpProgramTests.OpenSocket>,
         ("type 5 is unassigned", Ethernet(Ip(Backend, Client, Icmp, IcmpMessage(5, Ip(Client, Backend, TcpNext, Tcp(40000, 25))))), XdpAction.Pass, Reason.Passed),
         ("echo from the backend", Ethernet(Ip(Backend, Client, Icmp, IcmpMessage(128, Ip(Client, Backend, TcpNext, Tcp(40000, 25))))), XdpAction.Pass, Reason.Passed),
         ("solicitation from the backend", Ethernet(Ip(Backend, Group, Icmp, Solicitation(Router))), XdpAction.Pass, Reason.Passed),
+        ("TCP from the backend's port behind hop-by-hop options", Ethernet(Ip(Backend, Client, HopByHop, Extension(TcpNext, Tcp(25, 40000)))), XdpAction.Redirect, Reason.Redirected),
+        ("TCP from the backend's port behind six headers", Ethernet(Ip(Backend, Client, HopByHop, Extension(Destination, Extension(Routing, Extension(Destination, Extension(Destination, Extension(Destination, Extension(TcpNext, Tcp(25, 40000))))))))), XdpAction.Redirect, Reason.Redirected),
+        ("TCP from the backend's port behind seven headers", Ethernet(Ip(Backend, Client, HopByHop, Extension(Destination, Extension(Routing, Extension(Destination, Extension(Destination, Extension(Destination, Extension(Destination, Extension(TcpNext, Tcp(25, 40000)))))))))), XdpAction.Pass, Reason.Passed),
+        ("TCP from the backend's port behind an authentication header", Ethernet(Ip(Backend, Client, Authentication, [TcpNext, 2, .. new byte[14], .. Tcp(25, 40000)])), XdpAction.Redirect, Reason.Redirected),
+        ("its own outgoing mail behind destination options", Ethernet(Ip(Backend, Client, Destination, Extension(TcpNext, Tcp(40000, 25)))), XdpAction.Pass, Reason.Passed),
+        ("UDP from the backend behind destination options", Ethernet(Ip(Backend, Client, Destination, Extension(UdpNext, Udp(25, 53)))), XdpAction.Pass, Reason.Passed),
+        ("a header that nobody knows here", Ethernet(Ip(Backend, Client, Shim6, Extension(TcpNext, Tcp(25, 40000)))), XdpAction.Pass, Reason.Passed),
+        ("a header longer than the frame", Ethernet(Ip(Backend, Client, Destination, [TcpNext, 255, .. new byte[6], .. Tcp(25, 40000)])), XdpAction.Pass, Reason.Passed),
+        ("an atomic fragment from the backend's port", Ethernet(Ip(Backend, Client, Fragment, Extension(TcpNext, Tcp(25, 40000)))), XdpAction.Redirect, Reason.Redirected),
+        ("a first fragment from the backend's port", Ethernet(Ip(Backend, Client, Fragment, Piece(7, 0, more: true, Tcp(25, 40000)))), XdpAction.Redirect, Reason.Redirected),
+        ("a first fragment of the backend's own mail", Ethernet(Ip(Backend, Client, Fragment, Piece(8, 0, more: true, Tcp(40000, 25)))), XdpAction.Pass, Reason.Passed),
+        ("a later fragment of what nobody knows", Ethernet(Ip(Backend, Client, Fragment, Piece(9, 1232, more: false, Tcp(25, 40000)))), XdpAction.Pass, Reason.Passed),
+        ("an error about a packet with destination options", Ethernet(Ip(Router, Client, Icmp, IcmpMessage(3, Ip(Client, Backend, Destination, Extension(TcpNext, Tcp(40000, 25)))))), XdpAction.Redirect, Reason.Redirected),
+        ("an error about a first fragment", Ethernet(Ip(Router, Client, Icmp, IcmpMessage(2, Ip(Client, Backend, Fragment, Piece(7, 0, more: true, Tcp(40000, 25)))))), XdpAction.Redirect, Reason.Redirected),
+        ("an error about a later fragment: nobody can tell of what", Ethernet(Ip(Router, Client, Icmp, IcmpMessage(2, Ip(Client, Backend, Fragment, Piece(7, 1232, more: false, Tcp(40000, 25)))))), XdpAction.Pass, Reason.Passed),
         ("TCP to the prefix: the uplink's business", Ethernet(Ip(Backend, Us, TcpNext, Tcp(40000, 25))), XdpAction.Pass, Reason.Passed),
         ("ARP", Ethernet(new byte[46], 0x0806), XdpAction.Pass, Reason.Passed),
     ];
@@ -159,6 +174,28 @@ public sealed class XdpProgramTests : IClassFixture<XdpProgramTests.OpenSocket>,
             if (reason == Reason.Redirected)
                 Check(Both, frame, action, Role.Inside, reason, name);
         }
+    }
+
+    [Fact]
+    public void A_backends_later_fragments_follow_their_first_one_and_its_own_mails_do_not()
+    {
+        AddSockets();
+        byte[] Later(string from, string to, uint identification) => Ethernet(Ip(from, to, Fragment, Piece(identification, 1232, more: false, Tcp(25, 40000))));
+        var first = Ethernet(Ip(Backend, Client, Fragment, Piece(7, 0, more: true, Tcp(25, 40000))));
+        foreach (var program in new[] { Inside, Both })
+        {
+            Check(program, first, XdpAction.Redirect, Role.Inside, Reason.Redirected, "the first one");
+            Check(program, Later(Backend, Client, 7), XdpAction.Redirect, Role.Inside, Reason.Redirected, "its second one");
+        }
+        Check(Inside, Ethernet(Ip(Backend, Client, Fragment, Piece(8, 0, more: true, Tcp(40000, 25)))), XdpAction.Pass, Role.Inside, Reason.Passed, "the first one of its own mail");
+        Check(Inside, Later(Backend, Client, 8), XdpAction.Pass, Role.Inside, Reason.Passed, "the second one of its own mail");
+        Check(Inside, Ethernet(Ip(Backend, Client, Fragment, Extension(TcpNext, Tcp(25, 40000)))), XdpAction.Redirect, Role.Inside, Reason.Redirected, "an atomic one, identification 1");
+        foreach (var (frame, name) in new[]
+        {
+            (Later(Backend, Client, 1), "an atomic one has no second"), (Later(Backend, Client, 9), "another packet's"),
+            (Later(Router, Client, 7), "another sender's"), (Later(Backend, Router, 7), "to somebody else"),
+        })
+            Check(Inside, frame, XdpAction.Pass, Role.Inside, Reason.Passed, name);
     }
 
     [Fact]
@@ -244,11 +281,14 @@ public sealed class XdpProgramTests : IClassFixture<XdpProgramTests.OpenSocket>,
                 frame[at % frame.Length] = value;
             frame = frame[..Math.Min(cut, frame.Length)];
             var program = new[] { Uplink, Inside, Both }[which];
-            Assert.Equal(Model(frame, program), _object.Program(program).TestRun(frame));
+            Assert.Equal(Model(frame, program, IsRemembered), _object.Program(program).TestRun(frame));
         }, iter: 20_000, threads: 1);
     }
 
-    private static XdpAction Model(ReadOnlySpan<byte> frame, string program)
+    /// <summary>Whether the program has seen the first fragment of a packet.</summary>
+    private bool IsRemembered(byte[] key) => _object.Map(Fragmented).TryLookup(key, new byte[4]);
+
+    private static XdpAction Model(ReadOnlySpan<byte> frame, string program, Func<byte[], bool> isRemembered)
     {
         var at = 12;
         var type = (frame[at] << 8) | frame[at + 1];
@@ -278,13 +318,46 @@ public sealed class XdpProgramTests : IClassFixture<XdpProgramTests.OpenSocket>,
             if (ip.Length >= 64 && ip[6] == Icmp && ip[24] == 0xff && ip[40] == 135 && Lies(ip[48..], [OnLinkPrefix]))
                 return XdpAction.Redirect;
         }
-        if (program == Uplink || ip.Length < 44)
+        if (program == Uplink || ip.Length < 40)
             return XdpAction.Pass;
         ReadOnlySpan<byte> backend = [.. Bytes(Backend), 0, 25];
-        if (ip[6] == TcpNext)
-            return ip[8..24].SequenceEqual(backend[..16]) && ip[40..42].SequenceEqual(backend[16..]) ? XdpAction.Redirect : XdpAction.Pass;
-        return ip[6] == Icmp && ip.Length >= 92 && ip[40] is >= 1 and <= 4 && ip[48 + 6] == TcpNext
-            && ip[72..88].SequenceEqual(backend[..16]) && ip[90..92].SequenceEqual(backend[16..]) ? XdpAction.Redirect : XdpAction.Pass;
+        if (ip[6] == Icmp)
+        {
+            if (ip.Length < 88 || ip[40] is < 1 or > 4)
+                return XdpAction.Pass;
+            var quoted = ip[48..];
+            return Ports(quoted, out _) is var embedded and > 0 && quoted[24..40].SequenceEqual(backend[..16]) && quoted.Slice(embedded + 2, 2).SequenceEqual(backend[16..])
+                ? XdpAction.Redirect : XdpAction.Pass;
+        }
+        var ports = Ports(ip, out var fragment);
+        if (ports > 0)
+            return ip[8..24].SequenceEqual(backend[..16]) && ip.Slice(ports, 2).SequenceEqual(backend[16..]) ? XdpAction.Redirect : XdpAction.Pass;
+        return fragment > 0 && ((ip[fragment + 2] << 8 | ip[fragment + 3]) & 0xFFF8) != 0 && isRemembered([.. ip[8..40], .. ip.Slice(fragment + 4, 4)])
+            ? XdpAction.Redirect : XdpAction.Pass;
+
+        static int Ports(ReadOnlySpan<byte> ip, out int fragment)
+        {
+            fragment = 0;
+            var next = ip[6];
+            var at = 40;
+            for (var headers = 0; headers <= 6; headers++)
+            {
+                if (next == TcpNext)
+                    return at + 4 <= ip.Length ? at : 0;
+                if (next is not (HopByHop or Routing or Fragment or Authentication or Destination) || at + 8 > ip.Length)
+                    return 0;
+                if (next == Fragment)
+                {
+                    fragment = at;
+                    if (((ip[at + 2] << 8 | ip[at + 3]) & 0xFFF8) != 0)
+                        return 0;
+                }
+                var length = next switch { Fragment => 8, Authentication => (ip[at + 1] + 2) * 4, _ => (ip[at + 1] + 1) * 8 };
+                next = ip[at];
+                at += length;
+            }
+            return 0;
+        }
 
         static bool Lies(ReadOnlySpan<byte> address, string[] prefixes)
         {

@@ -71,17 +71,6 @@ public sealed class PacketPathTests : IDisposable
         Assert.Equal((reply with { Source = _cookie, SourcePort = 25, HopLimit = 63, DestinationMac = "02:00:00:00:00:0c", SourceMac = "02:00:00:00:00:0e" }).ToBytes(), frame);
     }
 
-    [Theory]
-    [InlineData(new[] { 5 })]
-    [InlineData(new[] { 7, 9 })]
-    public void Vlan_tags_stay_where_they_are(int[] tags)
-    {
-        var packet = new Packet { Destination = _cookie, VlanTags = tags };
-        var frame = packet.ToBytes();
-        Assert.Equal(DropReason.None, _rig.Send(frame));
-        Assert.Equal((packet with { Destination = Rig.Backend, DestinationPort = 2525, HopLimit = 63, DestinationMac = "02:00:00:00:00:bb", SourceMac = "02:00:00:00:00:aa" }).ToBytes(), frame);
-    }
-
     [Fact]
     public void Ethernet_padding_does_not_disturb()
     {

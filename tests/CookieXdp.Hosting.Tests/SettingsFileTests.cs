@@ -91,6 +91,32 @@ public sealed class SettingsFileTests
     }
 
     [Fact]
+    public void What_the_engine_answers_is_as_the_design_says_unless_the_file_says_otherwise()
+    {
+        var settings = SettingsFile.Parse("x.toml", Whole);
+        var prefix = settings.Prefixes[0];
+        Assert.Equal((false, true), (prefix.OnLink, settings.Edge!.AnswersPings));
+        Assert.Equal((false, ExpiredReply.Reset), (prefix.Services[0].Knocking, prefix.Services[0].Expired));
+        Assert.Empty(settings.Edge.Uplink.VlanTags);
+        Assert.Null(settings.Edge.Uplink.Address);
+
+        settings = SettingsFile.Parse("x.toml", Whole
+            .Replace("prefix = \"2001:db8:25::/48\"", "prefix = \"2001:db8:25::/48\"\nonLink = true", StringComparison.Ordinal)
+            .Replace("ports = [25, 587]", "ports = [25, 587]\nexpired = \"unreachable\"", StringComparison.Ordinal)
+            .Replace("ports = [22]", "ports = [22]\nknocking = true", StringComparison.Ordinal)
+            .Replace("flows = 4096", "flows = 4096\nping = \"drop\"", StringComparison.Ordinal)
+            .Replace("interface = \"eth1\"", "interface = \"eth1\"\nvlan = [10, 100]\naddress = \"2001:db8:1::1\"", StringComparison.Ordinal)
+            .Replace("interface = \"eth2\"", "interface = \"eth2\"\nvlan = [7]", StringComparison.Ordinal));
+        prefix = settings.Prefixes[0];
+        Assert.Equal((true, false), (prefix.OnLink, settings.Edge!.AnswersPings));
+        Assert.Equal((false, ExpiredReply.Unreachable), (prefix.Services[0].Knocking, prefix.Services[0].Expired));
+        Assert.Equal((true, ExpiredReply.Drop), (prefix.Services[1].Knocking, prefix.Services[1].Expired));
+        Assert.Equal([10, 100], settings.Edge.Uplink.VlanTags);
+        Assert.Equal(IPAddress.Parse("2001:db8:1::1"), settings.Edge.Uplink.Address);
+        Assert.Equal([7], settings.Edge.Inside.VlanTags);
+    }
+
+    [Fact]
     public void A_host_that_only_answers_DNS_needs_no_backend_and_no_edge()
     {
         var settings = SettingsFile.Parse("x.toml", """
@@ -141,6 +167,16 @@ public sealed class SettingsFileTests
         { "backend = \"[fd00:25::22]:22\"", "backend = \"[::]:22\"", "x.toml:18:1: prefix.service.backend: :: is no address that the engine can send to" },
         { "listen = [\"192.0.2.1\", \"[2001:db8::1]:5353\"]", "listen = []", "x.toml:43:1: dns.listen: must name at least one" },
         { "file = \"/etc/zone\"", "file = \"\"", "x.toml:48:1: dns.zone.file: must be a text" },
+        { "ports = [22]", "ports = [22]\nknocking = 1", "x.toml:18:1: prefix.service.knocking: must be true or false" },
+        { "ports = [22]", "ports = [22]\nknocking = true\nexpired = \"reset\"", "x.toml:19:1: prefix.service.expired: must be \"drop\", or left out, for a knocking service" },
+        { "ports = [22]", "ports = [22]\nexpired = \"tarpit\"", "x.toml:18:1: prefix.service.expired: must be one of \"reset\", \"unreachable\", \"drop\"" },
+        { "prefix = \"2001:db8:25::/48\"", "prefix = \"2001:db8:25::/48\"\nonLink = \"yes\"", "x.toml:5:1: prefix.onLink: must be true or false" },
+        { "flows = 4096", "flows = 4096\nping = true", "x.toml:27:1: edge.ping: must be one of \"answer\", \"drop\"" },
+        { "interface = \"eth2\"", "interface = \"eth2\"\nvlan = [4095]", "x.toml:37:1: edge.inside.vlan: must hold whole numbers from 1 to 4094" },
+        { "interface = \"eth2\"", "interface = \"eth2\"\nvlan = [1, 2, 3]", "x.toml:37:1: edge.inside.vlan: must hold two numbers at most" },
+        { "interface = \"eth2\"", "interface = \"eth2\"\nvlan = 5", "x.toml:37:1: edge.inside.vlan: must hold at least one number" },
+        { "interface = \"eth2\"", "interface = \"eth2\"\naddress = \"fe80::1\"", "x.toml:37:1: edge.inside.address: fe80::1 is no address that others could know this host by" },
+        { "interface = \"eth2\"", "interface = \"eth2\"\naddress = \"2001:db8:25::1\"", "x.toml:37:1: edge.inside.address: 2001:db8:25::1 lies inside a protected prefix" },
         { "[keeper]", "[keeper", "x.toml:20:" },
         { "[keeper]", "[edge]", "x.toml:" },
     };

@@ -61,7 +61,11 @@ public sealed class AdmissionTests(StageFixture fixture)
             var before = await fixture.Edge.VerdictsAsync(reason);
             using var probe = new SynProbe(fixture.Topology.Internet, Topology.InternetAddress);
             probe.Send(address, port);
-            Assert.Empty(probe.Answers());
+            // Who has an address that was good once may try the next host at once; nobody else is told anything.
+            if (reason == MetricNames.Expired)
+                Assert.Equal((SynProbe.AnswerKind.Reset, address), Assert.Single(probe.Answers()) is var answer ? (answer.Kind, answer.From) : default);
+            else
+                Assert.Empty(probe.Answers());
             Assert.Equal(before + 1, await fixture.Edge.VerdictsAsync(reason));
         }
     }

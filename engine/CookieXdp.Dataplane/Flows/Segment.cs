@@ -14,7 +14,8 @@ internal readonly unsafe struct Segment
         _flags = (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset];
         Sequence = FrameParser.ReadUInt32(tcp + HeaderLayout.TcpSequenceOffset);
         Acknowledgment = FrameParser.ReadUInt32(tcp + HeaderLayout.TcpAcknowledgmentOffset);
-        Length = FrameParser.ReadUInt16(ip + HeaderLayout.Ipv6PayloadLengthOffset) - (uint)(tcp[HeaderLayout.TcpDataOffsetOffset] >> 4) * 4
+        // Between the headers there may be others.
+        Length = FrameParser.ReadUInt16(ip + HeaderLayout.Ipv6PayloadLengthOffset) - (uint)(tcp - ip - HeaderLayout.Ipv6Length) - (uint)(tcp[HeaderLayout.TcpDataOffsetOffset] >> 4) * 4
             + ((uint)(_flags & TcpFlags.Syn) >> 1) + (uint)(_flags & TcpFlags.Fin);
     }
 

@@ -85,11 +85,12 @@ internal sealed class AttachedProgram : IDisposable
 
     private void Describe(Settings settings)
     {
-        var flags = settings.Edge!.Uplink.PassWhenDown ? XdpProgram.PrefixFlags.PassWhenDown : XdpProgram.PrefixFlags.None;
+        var always = settings.Edge!.Uplink.PassWhenDown ? XdpProgram.PrefixFlags.PassWhenDown : XdpProgram.PrefixFlags.None;
         Span<byte> address = stackalloc byte[16];
         foreach (var prefix in settings.Prefixes)
         {
             prefix.Prefix.CopyTo(address);
+            var flags = prefix.OnLink ? always | XdpProgram.PrefixFlags.OnLink : always;
             _object.Map(XdpProgram.Prefixes).Update(new XdpProgram.PrefixKey(address), (uint)flags);
             foreach (var service in prefix.Services)
             {

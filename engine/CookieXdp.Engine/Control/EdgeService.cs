@@ -32,6 +32,8 @@ internal sealed class EdgeService : IHostedService, IDisposable
     private SnapshotSlot? _snapshot;
     private ulong _snapshotGeneration;
     private int _gateway;
+    private SideRules? _uplink;
+    private SideRules? _inside;
     private Task _controlling = Task.CompletedTask;
 
     public EdgeService(Settings settings, ILogger<EdgeService> log, IHostApplicationLifetime lifetime)
@@ -83,6 +85,8 @@ internal sealed class EdgeService : IHostedService, IDisposable
             throw new StartException($"{uplink.Name} has {uplink.ReceiveQueues} receive queue(s) and {inside.Name} has {inside.ReceiveQueues}: they must have equally many, "
                 + $"for example: ethtool -L {uplink.Name} combined {Math.Min(uplink.ReceiveQueues, inside.ReceiveQueues)}; ethtool -L {inside.Name} combined {Math.Min(uplink.ReceiveQueues, inside.ReceiveQueues)}");
         }
+        _uplink = RulesOf(uplink, Edge.Uplink);
+        _inside = RulesOf(inside, Edge.Inside);
         _keyring = Own(new KeyringWatcher(_settings.Keyring, Warn));
         _nextHops = Own(new NextHops(Warn));
         await FindNextHopsAsync(uplink, inside, cancellationToken);
@@ -127,11 +131,21 @@ internal sealed class EdgeService : IHostedService, IDisposable
         return device;
     }
 
+    private SideRules RulesOf(Device device, InterfaceSettings settings)
+    {
+        if (device.Mtu < 1280)
+            throw new StartException($"{device.Name} has an MTU of {device.Mtu}; IPv6 needs 1280: ip link set {device.Name} mtu 1500");
+        var address = settings.Address ?? OwnAddress.Find(device.Name, facesInternet: settings == Edge.Uplink);
+        if (address is null)
+            Warn($"{device.Name}: this host has no global address that ICMPv6 errors could be sent from (Packet Too Big, Time Exceeded): name one as address in the configuration");
+        return new SideRules(NextHops.MacOf(device), device.Mtu, address);
+    }
+
     private async Task FindNextHopsAsync(Device uplink, Device inside, CancellationToken cancellationToken)
     {
         foreach (var service in Services)
-            _nextHops!.Add($"backend {service.Backend!.Address} of {service.Name}", inside, service.Backend.Address, Edge.Inside.Gateway);
-        _gateway = _nextHops!.Add(Edge.Uplink.Gateway is { } gateway ? $"gateway {gateway}" : "the default route", uplink, destination: null, Edge.Uplink.Gateway);
+            _nextHops!.Add($"backend {service.Backend!.Address} of {service.Name}", inside, service.Backend.Address, Edge.Inside.Gateway, Edge.Inside.VlanTags);
+        _gateway = _nextHops!.Add(Edge.Uplink.Gateway is { } gateway ? $"gateway {gateway}" : "the default route", uplink, destination: null, Edge.Uplink.Gateway, Edge.Uplink.VlanTags);
         // Neighbours usually answer within milliseconds; later ones are taken up by the control loop.
         for (var attempt = 0; attempt < 20; attempt++)
         {
@@ -156,13 +170,26 @@ internal sealed class EdgeService : IHostedService, IDisposable
             var services = new ServiceRules?[Cookie.MaxService + 1];
             foreach (var service in prefix.Services)
             {
-                services[service.Id] = new ServiceRules(service.Ports, backends.Count, service.FreshFor, service.StaleFor);
+                services[service.Id] = new ServiceRules(service.Ports, backends.Count, service.FreshFor, service.StaleFor) { IsKnocking = service.Knocking, WhenExpired = AnswerOf(service.Expired) };
                 backends.Add(new Backend(BackendAddress.From(service.Backend!.Address.GetAddressBytes(), service.Backend.Port), _nextHops![backends.Count]));
             }
-            prefixes.Add(new PrefixRules(prefix.Prefix, keyring?.KeysOf(prefix.Prefix), services));
+            prefixes.Add(new PrefixRules(prefix.Prefix, keyring?.KeysOf(prefix.Prefix), services) { IsOnLink = prefix.OnLink });
         }
-        return new PathSnapshot([.. prefixes], _policy, [.. backends], _nextHops![_gateway]) { RebuildFor = Edge.RebuildFor };
+        return new PathSnapshot([.. prefixes], _policy, [.. backends], _nextHops![_gateway])
+        {
+            Uplink = _uplink!,
+            Inside = _inside!,
+            AnswersPings = Edge.AnswersPings,
+            RebuildFor = Edge.RebuildFor,
+        };
     }
+
+    private static ExpiredAnswer AnswerOf(ExpiredReply reply) => reply switch
+    {
+        ExpiredReply.Reset => ExpiredAnswer.Reset,
+        ExpiredReply.Unreachable => ExpiredAnswer.Unreachable,
+        _ => ExpiredAnswer.Drop,
+    };
 
     private async Task ControlAsync()
     {

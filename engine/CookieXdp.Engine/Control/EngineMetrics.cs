@@ -32,6 +32,7 @@ internal sealed class EngineMetrics : IDisposable
         _workers = workers;
         AddFrames();
         AddVerdicts();
+        AddReplies();
         AddFlows(flows);
         AddXdp(program);
         AddSockets();
@@ -73,6 +74,13 @@ internal sealed class EngineMetrics : IDisposable
         Copy(verdicts.WithLabels("accept", "stale"), counters => counters.Accepted(fresh: false));
         foreach (var reason in _verdictReasons)
             Copy(verdicts.WithLabels("drop", DropReasons.Name(reason)), counters => counters.VerdictsAgainst(reason));
+    }
+
+    private void AddReplies()
+    {
+        var replies = _factory.CreateCounter("cookiexdp_replies_total", "Frames that the engine has made into answers of its own, by kind; each is among the transmitted frames of its interface.", "kind");
+        foreach (var kind in Enum.GetValues<ReplyKind>())
+            Copy(replies.WithLabels(ReplyKinds.Name(kind)), counters => counters.Replied(kind));
     }
 
     private void AddFlows(FlowTable flows)

@@ -34,10 +34,11 @@ internal sealed class NextHops : IDisposable
     /// <param name="device">The interface.</param>
     /// <param name="destination">The address, or null: the internet.</param>
     /// <param name="gateway">The next hop where the configuration names it; else the kernel's route is asked.</param>
+    /// <param name="vlanTags">The VLAN ids that frames leave the interface with.</param>
     /// <returns>An index for <see cref="this[int]"/>.</returns>
-    internal int Add(string name, Device device, IPAddress? destination, IPAddress? gateway)
+    internal int Add(string name, Device device, IPAddress? destination, IPAddress? gateway, IReadOnlyList<int> vlanTags)
     {
-        _targets.Add(new Target(name, device, destination ?? _somewhere, gateway));
+        _targets.Add(new Target(name, device, destination ?? _somewhere, gateway, vlanTags));
         return _targets.Count - 1;
     }
 
@@ -66,7 +67,7 @@ internal sealed class NextHops : IDisposable
             if (mac is null)
                 _report($"{target.Name}: no longer answers on {target.Device.Name}");
             target.Mac = mac;
-            target.Hop = new NextHop(mac, target.Source);
+            target.Hop = new NextHop(mac, target.Source, target.VlanTags);
             return true;
         }
         catch (IOException e)
@@ -103,13 +104,14 @@ internal sealed class NextHops : IDisposable
         return mac;
     }
 
-    private static PhysicalAddress MacOf(Device device)
+    /// <summary>A device's hardware address.</summary>
+    internal static PhysicalAddress MacOf(Device device)
     {
         var mac = device.Mac;
         return new(((ReadOnlySpan<byte>)mac).ToArray());
     }
 
-    private sealed class Target(string name, Device device, IPAddress destination, IPAddress? gateway)
+    private sealed class Target(string name, Device device, IPAddress destination, IPAddress? gateway, IReadOnlyList<int> vlanTags)
     {
         internal string Name { get; } = name;
 
@@ -119,11 +121,13 @@ internal sealed class NextHops : IDisposable
 
         internal IPAddress? Gateway { get; } = gateway;
 
+        internal IReadOnlyList<int> VlanTags { get; } = vlanTags;
+
         internal PhysicalAddress Source { get; } = MacOf(device);
 
         internal PhysicalAddress? Mac { get; set; }
 
-        internal NextHop Hop { get; set; } = new(destination: null, MacOf(device));
+        internal NextHop Hop { get; set; } = new(destination: null, MacOf(device), vlanTags);
 
         internal long NextKeepAlive { get; set; }
 

@@ -27,6 +27,9 @@ internal static class XdpProgram
     /// <summary>XSKMAP of the inside, by queue.</summary>
     public const string InsideSockets = "inside_sockets";
 
+    /// <summary>LRU hash: both addresses and the identification of backends' packets whose first fragment went to the engine → uint, unused.</summary>
+    public const string Fragmented = "fragmented";
+
     /// <summary>Array of one ulong: CLOCK_MONOTONIC in nanoseconds of the engine's last sign of life, 0 before it.</summary>
     public const string Heartbeat = "heartbeat";
 

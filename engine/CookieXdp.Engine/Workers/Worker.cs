@@ -6,7 +6,8 @@ using CookieXdp.Dataplane.Flows;
 namespace CookieXdp.Engine.Workers;
 
 /// <summary>
-/// Owns one queue of both interfaces: takes frames from one, has the packet path judge and rewrite them, and gives them to the other.
+/// Owns one queue of both interfaces: takes frames from one, has the packet path judge and rewrite them, and gives them to the other, or
+/// back where the path has made an answer of one.
 /// One pinned thread; nothing managed is allocated after start. A frame in is a frame out or a counted drop.
 /// </summary>
 internal sealed unsafe class Worker : IDisposable
@@ -42,6 +43,8 @@ internal sealed unsafe class Worker : IDisposable
         _snapshot = snapshot;
         var options = new XdpSocketOptions();
         _umem = new Umem(2 * options.FramesNeeded(BatchSize));
+        if (Umem.KernelHeadroom + _umem.Headroom < Frame.RequiredHeadroom)
+            throw new InvalidOperationException($"the packet path needs {Frame.RequiredHeadroom} bytes before each frame, the UMEM has {Umem.KernelHeadroom + _umem.Headroom}");
         _frames = new FrameAllocator(_umem);
         _sockets = XdpSocket.OpenAll(_umem, [(uplink, queue), (inside, queue)], options);
         _poller = new SocketPoller(_sockets, _wake);
@@ -77,6 +80,7 @@ internal sealed unsafe class Worker : IDisposable
         foreach (var socket in _sockets)
             socket.Dispose();
         _wake.Dispose();
+        _path.Dispose();
         _frames.Dispose();
         _umem.Dispose();
         NativeMemory.Free(_batch);
@@ -101,7 +105,8 @@ internal sealed unsafe class Worker : IDisposable
     private uint Forward(Side from)
     {
         var source = _sockets[(int)from];
-        var target = _sockets[(int)from ^ 1];
+        var to = (Side)((int)from ^ 1);
+        var target = _sockets[(int)to];
         // Frames come home first: a TX ring that was full a moment ago may have room again.
         _frames.Reclaim(ref target.Completion, target.Completion.Size);
         if (target.Tx.Pending > 0)
@@ -117,7 +122,9 @@ internal sealed unsafe class Worker : IDisposable
             source.Rx.Release(count);
             var batch = new Span<Frame>(_batch, (int)count);
             _path.Process(batch, from, _snapshot.Value, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), FlowClock.Seconds);
-            Transmit(batch, target, (Side)((int)from ^ 1));
+            if (Transmit(batch, to) > 0)
+                Transmit(batch, from);
+            ReturnDropped(batch);
         }
         _frames.Refill(ref source.Fill, source.Fill.Size);
         if (source.Fill.NeedsWakeup)
@@ -125,25 +132,46 @@ internal sealed unsafe class Worker : IDisposable
         return count;
     }
 
-    private void Transmit(Span<Frame> batch, XdpSocket target, Side side)
+    /// <summary>Gives a side the frames of a batch that leave by it; those that find no room are marked as dropped.</summary>
+    /// <returns>How many frames of the batch leave by the other side.</returns>
+    private uint Transmit(Span<Frame> batch, Side side)
     {
+        var target = _sockets[(int)side];
         var room = target.Tx.Reserve((uint)batch.Length);
-        uint used = 0;
-        foreach (ref readonly var frame in batch)
+        uint used = 0, others = 0;
+        foreach (ref var frame in batch)
         {
-            if (frame.Drop == DropReason.None && used < room)
-            {
-                target.Tx[used++] = new XdpDescriptor { Address = frame.Handle, Length = (uint)frame.Length };
-                Counters.CountTransmitted(side, frame.Length);
+            if (frame.Drop != DropReason.None)
                 continue;
+            if (frame.Out != side)
+            {
+                others++;
             }
-            if (frame.Drop == DropReason.None)
+            else if (used < room)
+            {
+                // Not the address that it was received at: the path may have moved its start.
+                target.Tx[used++] = new XdpDescriptor { Address = _umem.AddressOf(frame.Data), Length = (uint)frame.Length };
+                Counters.CountTransmitted(side, frame.Length);
+            }
+            else
+            {
+                frame.Drop = DropReason.TransmitRingFull;
                 Counters.CountDropped(DropReason.TransmitRingFull);
-            _frames.Return(frame.Handle);
+            }
         }
         target.Tx.Submit(used);
         if (used > 0)
             target.WakeTransmit();
+        return others;
+    }
+
+    private void ReturnDropped(Span<Frame> batch)
+    {
+        foreach (ref readonly var frame in batch)
+        {
+            if (frame.Drop != DropReason.None)
+                _frames.Return(frame.Handle);
+        }
     }
 
     private void Sleep()

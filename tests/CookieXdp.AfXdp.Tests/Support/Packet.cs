@@ -66,4 +66,8 @@ internal static class Packet
 
     /// <summary>Eight bytes of an extension header; a fragment header has just that shape too.</summary>
     internal static byte[] Extension(byte next, byte[] payload) => [next, 0, 0, 0, 0, 0, 0, 1, .. payload];
+
+    /// <summary>A fragment of TCP.</summary>
+    internal static byte[] Piece(uint identification, int position, bool more, byte[] payload) =>
+        [TcpNext, 0, (byte)(position >> 8), (byte)(position & 0xF8 | (more ? 1 : 0)), (byte)(identification >> 24), (byte)(identification >> 16), (byte)(identification >> 8), (byte)identification, .. payload];
 }
