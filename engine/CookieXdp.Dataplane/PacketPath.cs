@@ -19,6 +19,7 @@ public sealed unsafe class PacketPath : IDisposable
     private readonly FlowTable _flows;
     private readonly WorkerCounters _counters;
     private readonly SlowPath _slow;
+    private int _egressMtu; // of the side that the present batch goes to
 
     /// <summary>A path of one worker.</summary>
     /// <param name="flows">The flows that all workers share.</param>
@@ -48,15 +49,19 @@ public sealed unsafe class PacketPath : IDisposable
         if (frames.Length > MaxBatch)
             throw new ArgumentException($"more than {MaxBatch} frames", nameof(frames));
         var ownMac = snapshot[from].OwnMac;
+        var to = (Side)((int)from ^ 1);
+        _egressMtu = snapshot[to].Mtu;
         _flows.Enter();
         var waiting = 0;
+        long bytes = 0;
         for (var i = 0; i < frames.Length; i++)
         {
             ref var frame = ref frames[i];
-            _counters.CountReceived(from, frame.Length);
-            frame.Out = (Side)((int)from ^ 1);
-            frame.Drop = FrameParser.Parse(ref frame, ownMac);
-            if (frame.Drop != DropReason.None)
+            bytes += frame.Length;
+            frame.Out = to;
+            var drop = FrameParser.Parse(ref frame, ownMac);
+            frame.Drop = drop;
+            if (drop != DropReason.None)
                 continue;
             if (frame.Kind != FrameKind.Tcp)
             {
@@ -71,6 +76,7 @@ public sealed unsafe class PacketPath : IDisposable
         if (waiting > 0)
             JudgeWaiting(frames, waiting, snapshot, unixSeconds, uptime);
         _flows.Exit();
+        _counters.CountReceived(from, frames.Length, bytes);
         foreach (ref readonly var frame in frames)
         {
             if (frame.Drop != DropReason.None)
@@ -87,15 +93,14 @@ public sealed unsafe class PacketPath : IDisposable
         var flow = _flows.FindByClient(FlowKey.FromClient(ip, tcp));
         if (flow is null || IsReopened(flow, flags))
             return false;
-        if (IsBelievable(ref frame, flow, flags))
-        {
-            _flows.Touch(flow, frame.FragmentOffset != 0 ? flow->State : TcpState.AfterClient(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
-            frame.Drop = SendToBackend(ref frame, flow, snapshot, uptime);
-        }
-        else
+        if (!MayChange(flow, flags) || !IsUnverified(ref frame))
+            _flows.Touch(flow, TcpState.AfterClient(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
+        else if (frame.FragmentOffset == 0)
         {
             frame.Drop = DropReason.BadChecksum;
+            return true;
         }
+        frame.Drop = SendToBackend(ref frame, flow, snapshot, uptime);
         return true;
     }
 
@@ -147,8 +152,8 @@ public sealed unsafe class PacketPath : IDisposable
         var backend = snapshot.Backends[flow->Backend];
         if (!backend.NextHop.IsResolved)
             return DropReason.NeighbourUnresolved;
-        if (SlowPath.Concerns(ref frame, snapshot.Inside) && _slow.TryDivert(ref frame, flow, Side.Inside, snapshot, uptime, out var drop))
-            return drop;
+        if (IsUnusual(ref frame))
+            return _slow.SendOn(ref frame, flow, snapshot, uptime);
         Rewriter.ToBackend(ref frame, flow, backend.NextHop);
         return DropReason.None;
     }
@@ -161,13 +166,14 @@ public sealed unsafe class PacketPath : IDisposable
         if (flow is null)
             return DropReason.NoFlow;
         var flags = (TcpFlags)tcp[HeaderLayout.TcpFlagsOffset];
-        if (!IsBelievable(ref frame, flow, flags))
+        if (!MayChange(flow, flags) || !IsUnverified(ref frame))
+            _flows.Touch(flow, TcpState.AfterBackend(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
+        else if (frame.FragmentOffset == 0)
             return DropReason.BadChecksum;
-        _flows.Touch(flow, frame.FragmentOffset != 0 ? flow->State : TcpState.AfterBackend(flow, flags, SequenceOf(tcp), AcknowledgmentOf(tcp)), uptime);
         if (!snapshot.Gateway.IsResolved)
             return DropReason.NeighbourUnresolved;
-        if (SlowPath.Concerns(ref frame, snapshot.Uplink) && _slow.TryDivert(ref frame, flow, Side.Uplink, snapshot, uptime, out var drop))
-            return drop;
+        if (IsUnusual(ref frame))
+            return _slow.SendOn(ref frame, flow, snapshot, uptime);
         Rewriter.ToClient(ref frame, flow, snapshot.Gateway);
         return DropReason.None;
     }
@@ -244,15 +250,18 @@ public sealed unsafe class PacketPath : IDisposable
     /// <summary>Whether a closed connection's port is being used again: that is as new as any other connection.</summary>
     private static bool IsReopened(Flow* flow, TcpFlags flags) => flow->State == FlowState.Closing && IsOpening(flags);
 
-    /// <summary>
-    /// Whether a segment may pass: one that can change its flow's state only with the right checksum. A first fragment changes nothing, for its
-    /// checksum covers what is not here.
-    /// </summary>
+    /// <summary>Whether a frame does not fit the side it goes to, or is a first fragment that others follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsBelievable(ref Frame frame, Flow* flow, TcpFlags flags) =>
-        ((flags & (TcpFlags.Syn | TcpFlags.Fin | TcpFlags.Rst)) == 0 && flow->State != FlowState.HalfOpen)
-        || frame.FragmentOffset != 0
-        || InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp);
+    private bool IsUnusual(ref Frame frame) => frame.PacketLength > _egressMtu || frame.FragmentOffset != 0;
+
+    /// <summary>Whether a segment can open, establish or end its flow: then only with the right checksum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool MayChange(Flow* flow, TcpFlags flags) =>
+        (flags & (TcpFlags.Syn | TcpFlags.Fin | TcpFlags.Rst)) != 0 || flow->State == FlowState.HalfOpen;
+
+    /// <summary>Whether a checksum is wrong, or cannot be told: a first fragment's covers what is not here. That one passes, but changes nothing.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsUnverified(ref Frame frame) => frame.FragmentOffset != 0 || !InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp);
 
     private static uint SequenceOf(byte* tcp) => FrameParser.ReadUInt32(tcp + HeaderLayout.TcpSequenceOffset);
 
