@@ -21,7 +21,7 @@ internal static unsafe class FrameParser
         var data = frame.Data;
         var length = frame.Length;
         if (length < PlainTransport + HeaderLayout.TcpMinLength
-            || ReadMac(data) != ownMac
+            || !IsMac(data, ownMac)
             || ReadUInt16(data + HeaderLayout.EtherTypeOffset) != HeaderLayout.EtherTypeIpv6)
             return HeaderChain.Parse(ref frame, ownMac);
         var ip = data + HeaderLayout.EthernetLength;
@@ -30,7 +30,7 @@ internal static unsafe class FrameParser
             || ip[HeaderLayout.Ipv6NextHeaderOffset] != HeaderLayout.NextHeaderTcp
             || ip[HeaderLayout.Ipv6HopLimitOffset] <= 1
             || length < PlainTransport + payload
-            || !IsUnicast(ip + HeaderLayout.Ipv6SourceOffset)
+            || (uint)(ip[HeaderLayout.Ipv6SourceOffset] - 1) >= 0xFD // what is left of IsUnicast, fe00::/8, is rare
             || !IsSoundTcp(data + PlainTransport, payload))
             return HeaderChain.Parse(ref frame, ownMac);
         frame.Length = PlainTransport + payload;
@@ -48,9 +48,13 @@ internal static unsafe class FrameParser
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static uint ReadUInt32(byte* at) => BinaryPrimitives.ReverseEndianness(Unsafe.ReadUnaligned<uint>(at));
 
-    /// <summary>A hardware address as one number; reads the two bytes behind it as well, which every Ethernet header has.</summary>
+    /// <summary>Whether a hardware address is a certain one, given as a number with zeros behind it; reads two bytes more, which every Ethernet header has.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static ulong ReadMac(byte* at) => Unsafe.ReadUnaligned<ulong>(at) & SideRules.MacMask;
+    internal static bool IsMac(byte* at, ulong mac)
+    {
+        var difference = Unsafe.ReadUnaligned<ulong>(at) ^ mac;
+        return (BitConverter.IsLittleEndian ? difference << 16 : difference >> 16) == 0;
+    }
 
     /// <summary>Whether a TCP header is whole and its flags can be.</summary>
     /// <param name="tcp">The header; at least <see cref="HeaderLayout.TcpMinLength"/> bytes may be read where <paramref name="available"/> says so.</param>
@@ -74,6 +78,6 @@ internal static unsafe class FrameParser
     private static bool AreSound(TcpFlags flags)
     {
         flags &= TcpFlags.Syn | TcpFlags.Fin | TcpFlags.Rst | TcpFlags.Ack;
-        return flags != TcpFlags.None && ((flags & TcpFlags.Syn) == 0 || (flags & (TcpFlags.Fin | TcpFlags.Rst)) == 0);
+        return flags == TcpFlags.Ack || (flags != TcpFlags.None && ((flags & TcpFlags.Syn) == 0 || (flags & (TcpFlags.Fin | TcpFlags.Rst)) == 0));
     }
 }

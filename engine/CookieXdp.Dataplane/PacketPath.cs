@@ -24,6 +24,7 @@ public sealed unsafe class PacketPath : IDisposable
     private readonly FlowReader _reader;
     private readonly WorkerCounters _counters;
     private readonly SlowPath _slow;
+    private int _egressMtu; // of the side that the present batch goes to
 
     /// <summary>A path of one worker.</summary>
     /// <param name="flows">The flows that all workers share.</param>
@@ -54,8 +55,10 @@ public sealed unsafe class PacketPath : IDisposable
         ArgumentNullException.ThrowIfNull(snapshot);
         if (frames.Length > MaxBatch)
             throw new ArgumentException($"more than {MaxBatch} frames", nameof(frames));
+        var to = (Side)((int)from ^ 1);
+        _egressMtu = snapshot[to].Mtu;
         _reader.Enter();
-        Parse(frames, from, snapshot[from].OwnMac);
+        Parse(frames, from, to, snapshot[from].OwnMac);
         Guess(frames, from);
         var waiting = 0;
         for (var i = 0; i < frames.Length; i++)
@@ -83,13 +86,14 @@ public sealed unsafe class PacketPath : IDisposable
         }
     }
 
-    private void Parse(Span<Frame> frames, Side from, ulong ownMac)
+    private void Parse(Span<Frame> frames, Side from, Side to, ulong ownMac)
     {
+        long bytes = 0;
         for (var i = 0; i < frames.Length; i++)
         {
             ref var frame = ref frames[i];
-            _counters.CountReceived(from, frame.Length);
-            frame.Out = (Side)((int)from ^ 1);
+            bytes += frame.Length;
+            frame.Out = to;
             frame.Drop = FrameParser.Parse(ref frame, ownMac);
             if (frame.Drop != DropReason.None || frame.Kind != FrameKind.Tcp)
                 continue;
@@ -98,6 +102,7 @@ public sealed unsafe class PacketPath : IDisposable
             _hashes[i] = from == Side.Uplink ? _flows.HashOfClient(FlowKey.FromClient(ip, tcp)) : _flows.HashOfBackend(FlowKey.FromBackend(ip, tcp));
             _flows.PrefetchBucket(_hashes[i]);
         }
+        _counters.CountReceived(from, frames.Length, bytes);
     }
 
     private void Guess(Span<Frame> frames, Side from)
@@ -118,15 +123,13 @@ public sealed unsafe class PacketPath : IDisposable
         var segment = new Segment(ip, tcp);
         if (flow is null || IsReopened(flow, segment))
             return false;
-        if (!IsBelievable(ref frame, flow, segment))
+        if (!MayChange(flow, segment) || !IsUnverified(ref frame))
+            FollowClient(flow, segment, uptime);
+        else if (frame.FragmentOffset == 0)
         {
             frame.Drop = DropReason.BadChecksum;
             return true;
         }
-        if (frame.FragmentOffset == 0)
-            FollowClient(flow, segment, uptime);
-        else
-            _flows.Touch(flow, Side.Uplink, flow->State, flow->State, uptime);
         frame.Drop = SendToBackend(ref frame, flow, snapshot, uptime);
         return true;
     }
@@ -135,6 +138,12 @@ public sealed unsafe class PacketPath : IDisposable
     {
         var was = flow->State;
         _flows.Touch(flow, Side.Uplink, was, TcpState.AfterClient(ref *flow, was, segment), uptime);
+    }
+
+    private void FollowBackend(Flow* flow, in Segment segment, uint uptime)
+    {
+        var was = flow->State;
+        _flows.Touch(flow, Side.Inside, was, TcpState.AfterBackend(ref *flow, was, segment), uptime);
     }
 
     /// <summary>Opens the cookies of all frames without a flow together, and then judges the frames in the order they came in.</summary>
@@ -184,8 +193,8 @@ public sealed unsafe class PacketPath : IDisposable
     {
         if (BackendOf(flow, snapshot) is not { NextHop.IsResolved: true } backend)
             return DropReason.NeighbourUnresolved;
-        if (SlowPath.Concerns(ref frame, snapshot.Inside) && _slow.TryDivert(ref frame, flow, Side.Inside, snapshot, uptime, out var drop))
-            return drop;
+        if (IsUnusual(ref frame))
+            return _slow.SendOn(ref frame, flow, snapshot, uptime);
         Rewriter.ToBackend(ref frame, flow, backend.NextHop);
         return DropReason.None;
     }
@@ -222,14 +231,14 @@ public sealed unsafe class PacketPath : IDisposable
         if (flow is null)
             return DropReason.NoFlow;
         var segment = new Segment(ip, tcp);
-        if (!IsBelievable(ref frame, flow, segment))
+        if (!MayChange(flow, segment) || !IsUnverified(ref frame))
+            FollowBackend(flow, segment, uptime);
+        else if (frame.FragmentOffset == 0)
             return DropReason.BadChecksum;
-        var was = flow->State;
-        _flows.Touch(flow, Side.Inside, was, frame.FragmentOffset == 0 ? TcpState.AfterBackend(ref *flow, was, segment) : was, uptime);
         if (!snapshot.Gateway.IsResolved)
             return DropReason.NeighbourUnresolved;
-        if (SlowPath.Concerns(ref frame, snapshot.Uplink) && _slow.TryDivert(ref frame, flow, Side.Uplink, snapshot, uptime, out var drop))
-            return drop;
+        if (IsUnusual(ref frame))
+            return _slow.SendOn(ref frame, flow, snapshot, uptime);
         Rewriter.ToClient(ref frame, flow, snapshot.Gateway);
         return DropReason.None;
     }
@@ -325,13 +334,16 @@ public sealed unsafe class PacketPath : IDisposable
     /// <summary>Whether a closed connection's port is being used again: that is as new as any other connection.</summary>
     private static bool IsReopened(Flow* flow, in Segment segment) => segment.IsOpening && flow->State == FlowState.Closing;
 
-    /// <summary>
-    /// Whether a segment may pass: one that can change its flow's state only with the right checksum. A first fragment changes nothing, for its
-    /// checksum covers what is not here.
-    /// </summary>
+    /// <summary>Whether a frame does not fit the side it goes to, or is a first fragment that others follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsBelievable(ref Frame frame, Flow* flow, in Segment segment) =>
-        (!segment.Has(TcpFlags.Syn | TcpFlags.Fin | TcpFlags.Rst) && flow->State != FlowState.HalfOpen)
-        || frame.FragmentOffset != 0
-        || InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp);
+    private bool IsUnusual(ref Frame frame) => frame.PacketLength > _egressMtu || frame.FragmentOffset != 0;
+
+    /// <summary>Whether a segment can open, establish or end its flow: then only with the right checksum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool MayChange(Flow* flow, in Segment segment) =>
+        segment.Has(TcpFlags.Syn | TcpFlags.Fin | TcpFlags.Rst) || flow->State == FlowState.HalfOpen;
+
+    /// <summary>Whether a checksum is wrong, or cannot be told: a first fragment's covers what is not here. That one passes, but changes nothing.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsUnverified(ref Frame frame) => frame.FragmentOffset != 0 || !InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp);
 }

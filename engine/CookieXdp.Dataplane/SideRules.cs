@@ -7,9 +7,6 @@ namespace CookieXdp.Dataplane;
 /// <summary>What the path must know of one of its interfaces.</summary>
 public sealed class SideRules
 {
-    /// <summary>The bytes of a hardware address in a number that was read from memory together with two bytes behind it.</summary>
-    internal static ulong MacMask => BitConverter.IsLittleEndian ? 0x0000_FFFF_FFFF_FFFF : 0xFFFF_FFFF_FFFF_0000;
-
     /// <summary>Describes an interface.</summary>
     /// <param name="mac">Its hardware address: frames to another one are dropped.</param>
     /// <param name="mtu">The largest IPv6 packet that it takes, in bytes; 1280 at least.</param>
@@ -30,7 +27,7 @@ public sealed class SideRules
     /// <summary>The interface's hardware address, 6 bytes.</summary>
     internal byte[] Mac { get; } = new byte[HeaderLayout.MacLength];
 
-    /// <summary>The same as one number, to compare with <see cref="FrameParser.ReadMac"/>.</summary>
+    /// <summary>The same as one number, two zeros behind it, for <see cref="FrameParser.IsMac"/>.</summary>
     internal ulong OwnMac { get; }
 
     /// <summary>The source of ICMPv6 errors, 16 bytes; empty where there is none.</summary>

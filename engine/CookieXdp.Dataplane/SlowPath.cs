@@ -85,33 +85,22 @@ internal sealed unsafe class SlowPath : IDisposable
         return Send(ref frame, ReplyKind.Reset, Side.Uplink);
     }
 
-    /// <summary>Whether a frame that is to be sent to a side needs <see cref="TryDivert"/> to be asked before.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Concerns(ref Frame frame, SideRules to) => frame.PacketLength > to.Mtu || frame.FragmentOffset != 0;
-
-    /// <summary>Stops a segment of a flow that does not fit the side it goes to, and remembers a first fragment for those that follow.</summary>
-    /// <param name="frame">The frame, as received.</param>
-    /// <param name="flow">Its flow.</param>
-    /// <param name="to">The side that it goes to.</param>
-    /// <param name="snapshot">What to judge by.</param>
-    /// <param name="uptime">Seconds of uptime.</param>
-    /// <param name="drop">What becomes of it where it is stopped; None: its sender is being told.</param>
-    /// <returns>Whether it is stopped.</returns>
+    /// <summary>Sends a flow's segment on where that takes more than rewriting it: it may not fit, or others may have to follow it. Its next hop is resolved.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal bool TryDivert(ref Frame frame, Flow* flow, Side to, PathSnapshot snapshot, uint uptime, out DropReason drop)
+    internal DropReason SendOn(ref Frame frame, Flow* flow, PathSnapshot snapshot, uint uptime)
     {
-        drop = DropReason.None;
+        var to = frame.Out;
         if (frame.PacketLength > snapshot[to].Mtu)
-        {
-            drop = TellTooBig(ref frame, to, snapshot, uptime);
-            return true;
-        }
+            return TellTooBig(ref frame, to, snapshot, uptime);
         var near = to == Side.Inside ? flow->BackendKey : flow->ClientKey;
         var carried = frame.Length - frame.FragmentOffset - HeaderLayout.FragmentLength;
-        if (frame.FragmentOffset == 0 || _fragments.TryRemember(new FragmentKey(ref frame, Other(to)), (ushort)carried, near.NearHigh, near.NearLow, uptime))
-            return false;
-        drop = DropReason.BadFragment;
-        return true;
+        if (frame.FragmentOffset != 0 && !_fragments.TryRemember(new FragmentKey(ref frame, Other(to)), (ushort)carried, near.NearHigh, near.NearLow, uptime))
+            return DropReason.BadFragment;
+        if (to == Side.Inside)
+            Rewriter.ToBackend(ref frame, flow, PacketPath.BackendOf(flow, snapshot)!.NextHop);
+        else
+            Rewriter.ToClient(ref frame, flow, snapshot.Gateway);
+        return DropReason.None;
     }
 
     /// <inheritdoc/>

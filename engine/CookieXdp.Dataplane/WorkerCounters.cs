@@ -71,9 +71,9 @@ public sealed unsafe class WorkerCounters : IDisposable
     /// <inheritdoc/>
     public void Dispose() => NativeMemory.AlignedFree(_counters);
 
-    internal void CountReceived(Side side, int bytes)
+    internal void CountReceived(Side side, int frames, long bytes)
     {
-        _counters[ReceivedFrames + (int)side]++;
+        _counters[ReceivedFrames + (int)side] += frames;
         _counters[ReceivedBytes + (int)side] += bytes;
     }
 

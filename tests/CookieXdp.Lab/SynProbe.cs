@@ -13,6 +13,7 @@ public sealed class SynProbe : IDisposable
 {
     private const int ProtocolIpv6 = 41; // IPPROTO_IPV6
     private const int Ipv6Checksum = 7; // IPV6_CHECKSUM, linux/in6.h
+    private const int Ipv6UnicastHops = 16; // IPV6_UNICAST_HOPS
     private const int ChecksumOffset = 16; // RFC 9293 §3.1
     private const int FirstPort = 20_000;
     private const int Ports = 10_000;
@@ -24,7 +25,8 @@ public sealed class SynProbe : IDisposable
     /// <summary>Opens the sockets.</summary>
     /// <param name="from">The namespace to send from.</param>
     /// <param name="source">The source address, one of the namespace's.</param>
-    public SynProbe(Namespace from, IPAddress source)
+    /// <param name="hopLimit">The SYNs' hop limit; null: the kernel's own.</param>
+    public SynProbe(Namespace from, IPAddress source, int? hopLimit = null)
     {
         ArgumentNullException.ThrowIfNull(from);
         _tcp = from.OpenSocket(AddressFamily.InterNetworkV6, SocketType.Raw, ProtocolType.Tcp);
@@ -33,6 +35,12 @@ public sealed class SynProbe : IDisposable
         Span<byte> offset = stackalloc byte[4];
         BitConverter.TryWriteBytes(offset, ChecksumOffset);
         _tcp.SetRawSocketOption(ProtocolIpv6, Ipv6Checksum, offset);
+        if (hopLimit is { } hops)
+        {
+            Span<byte> limit = stackalloc byte[4];
+            BitConverter.TryWriteBytes(limit, hops);
+            _tcp.SetRawSocketOption(ProtocolIpv6, Ipv6UnicastHops, limit);
+        }
         _icmp = from.OpenSocket(AddressFamily.InterNetworkV6, SocketType.Raw, ProtocolType.IcmpV6);
         _icmp.Bind(new IPEndPoint(source, 0));
     }

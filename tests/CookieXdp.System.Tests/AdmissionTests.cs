@@ -49,6 +49,26 @@ public sealed class AdmissionTests(StageFixture fixture)
     }
 
     [Fact]
+    public async Task A_genuine_address_answers_pings_and_tells_a_traceroute_and_any_other_does_neither()
+    {
+        var minted = await fixture.MintAsync();
+        await fixture.Topology.Internet.RunAsync("ping", "-c", "2", "-i", "0.2", "-W", "2", "-s", "1200", minted.ToString());
+        Assert.True((await fixture.Edge.EngineMetricsAsync()).Sum("cookiexdp_replies_total", ("kind", "echoReply")) >= 2);
+
+        using var probe = new SynProbe(fixture.Topology.Internet, Topology.InternetAddress, hopLimit: 1);
+        probe.Send(minted, 25);
+        Assert.Equal((SynProbe.AnswerKind.IcmpError, Topology.EdgeAddress), Assert.Single(probe.Answers()) is var answer ? (answer.Kind, answer.From) : default);
+
+        var other = minted.GetAddressBytes();
+        other[15] ^= 1;
+        var before = await fixture.Edge.EngineMetricsAsync();
+        Assert.NotEqual(0, (await new Command("ping", "-c", "1", "-W", "1", new IPAddress(other).ToString()) { In = fixture.Topology.Internet }.RunAsync()).ExitCode);
+        probe.Send(new IPAddress(other), 25);
+        Assert.Empty(probe.Answers());
+        Assert.Equal(before.Sum("cookiexdp_replies_total"), (await fixture.Edge.EngineMetricsAsync()).Sum("cookiexdp_replies_total"));
+    }
+
+    [Fact]
     public async Task The_wrong_port_an_expired_cookie_and_a_banned_resolver_are_refused_each_under_its_name()
     {
         foreach (var (reason, address, port) in new[]

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace CookieXdp.Dataplane;
 
@@ -14,7 +15,7 @@ internal static unsafe class Framing
     {
         // Mostly there are tags on neither side; then only the hardware addresses change.
         if ((frame.NetworkOffset | nextHop.Header.Length) == HeaderLayout.EthernetLength)
-            Unsafe.CopyBlockUnaligned(ref *frame.Data, ref nextHop.Header[0], 2 * HeaderLayout.MacLength);
+            Unsafe.CopyBlockUnaligned(ref *frame.Data, ref MemoryMarshal.GetArrayDataReference(nextHop.Header), 2 * HeaderLayout.MacLength);
         else
             Replace(ref frame, nextHop.Header);
     }

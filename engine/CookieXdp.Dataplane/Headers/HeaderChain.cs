@@ -18,7 +18,7 @@ internal static unsafe class HeaderChain
         var ip = frame.Ip;
         // Only who solicits a neighbour sends to a group: it does not know the neighbour's hardware address yet.
         var toGroup = ip[HeaderLayout.Ipv6DestinationOffset] == 0xFF;
-        if (toGroup ? (frame.Data[0] & 1) == 0 : FrameParser.ReadMac(frame.Data) != ownMac)
+        if (toGroup ? (frame.Data[0] & 1) == 0 : !FrameParser.IsMac(frame.Data, ownMac))
             return DropReason.ForeignMac;
 
         frame.CookieOffset = (ushort)(frame.NetworkOffset + HeaderLayout.Ipv6DestinationOffset);
