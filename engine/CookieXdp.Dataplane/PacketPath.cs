@@ -260,7 +260,7 @@ public sealed unsafe class PacketPath : IDisposable
             return Refuse(DropReason.WrongPort);
 
         var client = new ReadOnlySpan<byte>(ip + HeaderLayout.Ipv6SourceOffset, HeaderLayout.AddressLength);
-        if (IsOurs(key, client, snapshot))
+        if (snapshot.IsOurs(ip + HeaderLayout.Ipv6SourceOffset))
             return DropReason.BadSource;
         var against = snapshot.Policy.Judge(cookie, client, service, unixSeconds);
         if (against != DropReason.None)
@@ -308,22 +308,6 @@ public sealed unsafe class PacketPath : IDisposable
     /// </summary>
     private bool MayRebuild(in Segment segment, PathSnapshot snapshot, uint uptime) =>
         segment.IsOfOpenConnection && uptime - _flows.Created < snapshot.RebuildFor;
-
-    /// <summary>Whether a source is one that only this side of the edge has: in a protected prefix, or a backend's.</summary>
-    private static bool IsOurs(in FlowKey key, ReadOnlySpan<byte> client, PathSnapshot snapshot)
-    {
-        foreach (var rules in snapshot.Prefixes)
-        {
-            if (rules.Prefix.Contains(client))
-                return true;
-        }
-        foreach (var backend in snapshot.Backends)
-        {
-            if (backend.Address.High == key.ClientHigh && backend.Address.Low == key.ClientLow)
-                return true;
-        }
-        return false;
-    }
 
     private DropReason Refuse(DropReason reason)
     {

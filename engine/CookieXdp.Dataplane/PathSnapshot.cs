@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net.NetworkInformation;
+using System.Runtime.CompilerServices;
 using CookieXdp.Cookies;
 using CookieXdp.Dataplane.Flows;
 
@@ -36,6 +37,18 @@ public sealed record PathSnapshot(PrefixRules[] Prefixes, PolicyRules Policy, Ba
                 return backend;
         }
         return null;
+    }
+
+    /// <summary>Whether an address is one that only this side of the edge has: in a protected prefix, or a backend's.</summary>
+    /// <param name="address">16 bytes, network byte order.</param>
+    internal unsafe bool IsOurs(byte* address)
+    {
+        foreach (var rules in Prefixes)
+        {
+            if (rules.Prefix.Contains(new ReadOnlySpan<byte>(address, HeaderLayout.AddressLength)))
+                return true;
+        }
+        return BackendAt(Unsafe.ReadUnaligned<ulong>(address), Unsafe.ReadUnaligned<ulong>(address + 8)) is not null;
     }
 
     /// <summary>What is known of a side.</summary>

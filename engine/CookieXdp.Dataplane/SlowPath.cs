@@ -159,7 +159,7 @@ internal sealed unsafe class SlowPath : IDisposable
         var drop = ErrorTranslator.Match(ref frame, from, _flows, out var flow);
         if (drop != DropReason.None)
             return drop;
-        if (from == Side.Uplink && IsOurs(ref frame, snapshot))
+        if (from == Side.Uplink && snapshot.IsOurs(frame.Ip + HeaderLayout.Ipv6SourceOffset))
             return DropReason.BadSource;
         if (frame.Ip[HeaderLayout.Ipv6HopLimitOffset] <= 1)
             return DropReason.HopLimit;
@@ -183,7 +183,7 @@ internal sealed unsafe class SlowPath : IDisposable
     }
 
     private DropReason Expire(ref Frame frame, Side from, PathSnapshot snapshot, uint uptime) =>
-        from == Side.Uplink && IsOurs(ref frame, snapshot)
+        from == Side.Uplink && snapshot.IsOurs(frame.Ip + HeaderLayout.Ipv6SourceOffset)
             ? DropReason.BadSource
             : SendError(ref frame, ReplyKind.TimeExceeded, IcmpType.TimeExceeded, 0, 0, snapshot[from].Address, from, DropReason.HopLimit, uptime);
 
@@ -191,7 +191,7 @@ internal sealed unsafe class SlowPath : IDisposable
     {
         if (!snapshot.AnswersPings || service.IsKnocking || frame.Data[frame.TransportOffset + 1] != 0 || !CanAnswer(ref frame))
             return DropReason.PingRefused;
-        if (IsOurs(ref frame, snapshot))
+        if (snapshot.IsOurs(frame.Ip + HeaderLayout.Ipv6SourceOffset))
             return DropReason.BadSource;
         if (!InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderIcmp))
             return DropReason.BadChecksum;
@@ -237,23 +237,6 @@ internal sealed unsafe class SlowPath : IDisposable
 
     private bool TryTake(ReplyKind kind, ref Frame frame, uint uptime) =>
         _budget.TryTake(kind, Unsafe.ReadUnaligned<ulong>(frame.Ip + HeaderLayout.Ipv6SourceOffset), uptime);
-
-    /// <summary>Whether a source is one that only this side of the edge has: in a protected prefix, or a backend's.</summary>
-    private static bool IsOurs(ref Frame frame, PathSnapshot snapshot)
-    {
-        var source = frame.Ip + HeaderLayout.Ipv6SourceOffset;
-        foreach (var rules in snapshot.Prefixes)
-        {
-            if (rules.Prefix.Contains(new ReadOnlySpan<byte>(source, HeaderLayout.AddressLength)))
-                return true;
-        }
-        foreach (var backend in snapshot.Backends)
-        {
-            if (backend.Address.High == Unsafe.ReadUnaligned<ulong>(source) && backend.Address.Low == Unsafe.ReadUnaligned<ulong>(source + 8))
-                return true;
-        }
-        return false;
-    }
 
     private static Side Other(Side side) => (Side)((int)side ^ 1);
 }
