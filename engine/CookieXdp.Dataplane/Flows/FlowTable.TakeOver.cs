@@ -3,6 +3,9 @@ namespace CookieXdp.Dataplane.Flows;
 /// <content>What an engine does with the entries that one before has left.</content>
 public sealed unsafe partial class FlowTable
 {
+    /// <summary>Entries by which their buckets are fetched ahead: two thirds of the time, in which no frame passes.</summary>
+    private const int FetchedAhead = 16;
+
     /// <summary>Copies as many flows as there is room for into a memory that has none: established ones first, then half-open ones.</summary>
     internal void CopyTo(FlowMemory other)
     {
@@ -23,6 +26,7 @@ public sealed unsafe partial class FlowTable
         var ordered = 0;
         for (var entry = 0; entry < _memory.Entries; entry++)
         {
+            PrefetchBuckets(entry + FetchedAhead);
             ref readonly var flow = ref _flows[entry];
             if ((byte)flow.Word is (byte)FlowState.Free or Flow.Writing)
                 continue;
@@ -45,6 +49,14 @@ public sealed unsafe partial class FlowTable
             _flows[entry].Word = (uint)FlowState.Free;
             _pool.Add(entry);
         }
+    }
+
+    private void PrefetchBuckets(int entry)
+    {
+        if (entry >= _memory.Entries || _flows[entry].State == FlowState.Free)
+            return;
+        _index.Prefetch(_hash.OfClient(_flows[entry].ClientKey));
+        _index.Prefetch(_hash.OfBackend(_flows[entry].BackendKey));
     }
 
     private void Adopt(int entry, uint now)
