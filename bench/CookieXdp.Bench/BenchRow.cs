@@ -4,9 +4,9 @@ namespace CookieXdp.Bench;
 
 /// <summary>What was measured of one row.</summary>
 /// <param name="Name">The row's name.</param>
-/// <param name="Value">Median of the passes, in <paramref name="Unit"/>.</param>
+/// <param name="Value">Lowest decile of the passes, in <paramref name="Unit"/>: what disturbs a pass only ever adds to it.</param>
 /// <param name="Unit">ns/cookie.</param>
-/// <param name="Limit">What the AES units alone take: the median of that number of chains whose median is the least, same unit.</param>
+/// <param name="Limit">What the AES units alone take, likewise, with that number of chains whose decile is the least; same unit.</param>
 /// <param name="Ratio">Limit ÷ value.</param>
 /// <param name="Allocated">Managed bytes that the passes allocated in all.</param>
 /// <param name="Samples">Every pass, with the limit measured right before it.</param>
@@ -19,17 +19,17 @@ internal sealed record BenchRow(string Name, double Value, string Unit, double L
     /// <param name="allocated">Bytes that each pass allocated.</param>
     internal static BenchRow From(string name, IReadOnlyList<double> values, IReadOnlyList<double[]> limits, IEnumerable<long> allocated)
     {
-        var chains = Enumerable.Range(0, AesLimit.Chains.Length).MinBy(chains => Median(limits.Select(limit => limit[chains])));
-        var value = Median(values);
-        var limit = Median(limits.Select(limit => limit[chains]));
+        var chains = Enumerable.Range(0, AesLimit.Chains.Length).MinBy(chains => Decile(limits.Select(limit => limit[chains])));
+        var value = Decile(values);
+        var limit = Decile(limits.Select(limit => limit[chains]));
         return new(name, value, "ns/cookie", limit, limit / value, allocated.Sum(), [.. values.Zip(limits, (value, limit) => new BenchSample(value, limit[chains]))]);
     }
 
-    /// <summary>The middle one, or the mean of the middle two.</summary>
-    internal static double Median(IEnumerable<double> numbers)
+    /// <summary>The number that a tenth of them does not exceed.</summary>
+    internal static double Decile(IEnumerable<double> numbers)
     {
         var sorted = numbers.Order().ToArray();
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        return sorted[(sorted.Length - 1) / 10];
     }
 }
 

@@ -38,14 +38,15 @@ internal static class BenchRun
     /// <summary>Where a row's passes note the limit before them, and what they allocated.</summary>
     internal static (List<double[]> Limits, List<long> Allocated) NotesOf(string row) => _notes[row] = ([], []);
 
-    /// <summary>Measures rows.</summary>
+    /// <summary>Measures rows, in rounds over all of them: a busy neighbour who comes and goes meets every row in some rounds only.</summary>
     /// <param name="rows">Their names.</param>
-    /// <param name="passes">Passes of each.</param>
+    /// <param name="passes">Passes of each, in a round.</param>
+    /// <param name="rounds">Rounds.</param>
     /// <param name="slower">Percent by which the form is made slower.</param>
     /// <param name="wasteful">Whether every pass allocates something.</param>
     /// <param name="folder">Where BenchmarkDotNet writes its log.</param>
     /// <exception cref="InvalidOperationException">A row could not be measured; the log says why.</exception>
-    internal static IReadOnlyList<BenchRow> Measure(IReadOnlyList<string> rows, int passes, int slower, bool wasteful, string folder)
+    internal static IReadOnlyList<BenchRow> Measure(IReadOnlyList<string> rows, int passes, int rounds, int slower, bool wasteful, string folder)
     {
         Rows = rows;
         _slower = slower;
@@ -64,21 +65,32 @@ internal static class BenchRun
             .AddColumnProvider(DefaultColumnProviders.Instance)
             .WithArtifactsPath(folder)
             .WithOptions(ConfigOptions.DisableOptimizationsValidator | ConfigOptions.DisableLogFile);
-        var summary = BenchmarkRunner.Run<CookieBenchmark>(config);
-        var reports = summary.Reports.ToDictionary(report => (string)report.BenchmarkCase.Parameters[nameof(CookieBenchmark.Row)]);
-        return [.. rows.Select(row => reports.TryGetValue(row, out var report)
-            ? RowOf(row, report)
-            : throw new InvalidOperationException($"{row} was not measured: {string.Join("; ", summary.ValidationErrors.Select(error => error.Message))}"))];
+        var passesOf = rows.ToDictionary(row => row, _ => new List<Pass>());
+        for (var round = 0; round < rounds; round++)
+        {
+            var summary = BenchmarkRunner.Run<CookieBenchmark>(config);
+            var reports = summary.Reports.ToDictionary(report => (string)report.BenchmarkCase.Parameters[nameof(CookieBenchmark.Row)]);
+            foreach (var row in rows)
+            {
+                passesOf[row].AddRange(reports.TryGetValue(row, out var report)
+                    ? PassesOf(row, report)
+                    : throw new InvalidOperationException($"{row} was not measured: {string.Join("; ", summary.ValidationErrors.Select(error => error.Message))}"));
+            }
+        }
+        return [.. rows.Select(row => BenchRow.From(row, [.. passesOf[row].Select(pass => pass.Value)], [.. passesOf[row].Select(pass => pass.Limits)], passesOf[row].Select(pass => pass.Allocated)))];
     }
 
-    private static BenchRow RowOf(string row, BenchmarkReport report)
+    private static IEnumerable<Pass> PassesOf(string row, BenchmarkReport report)
     {
         // Every invocation is measured, in the order of the notes: the first one, those that warm up, and those that count.
         var measured = report.AllMeasurements.Where(measurement => measurement.IterationMode == IterationMode.Workload && measurement.IterationStage != IterationStage.Result).ToList();
         var (limits, allocated) = _notes[row];
         if (measured.Count != limits.Count || measured.Count <= WarmUp + 1)
             throw new InvalidOperationException($"{row}: {limits.Count} passes ran and {measured.Count} were measured");
-        var counted = Enumerable.Range(0, measured.Count).Where(i => measured[i].IterationStage == IterationStage.Actual).ToList();
-        return BenchRow.From(row, [.. counted.Select(i => measured[i].GetAverageTime().Nanoseconds)], [.. counted.Select(i => limits[i])], counted.Select(i => allocated[i]));
+        return [.. Enumerable.Range(0, measured.Count)
+            .Where(i => measured[i].IterationStage == IterationStage.Actual)
+            .Select(i => new Pass(measured[i].GetAverageTime().Nanoseconds, limits[i], allocated[i]))];
     }
+
+    private sealed record Pass(double Value, double[] Limits, long Allocated);
 }

@@ -4,17 +4,23 @@ using System.Text.Json;
 using CookieXdp.Bench;
 using CookieXdp.Cookies.Forms;
 
-var passes = new Option<int>("--passes") { Description = "passes of each row", DefaultValueFactory = _ => 60 };
+var passes = new Option<int>("--passes") { Description = "passes of each row in a round", DefaultValueFactory = _ => 15 };
+var rounds = new Option<int>("--rounds") { Description = "rounds over all rows", DefaultValueFactory = _ => 6 };
 var names = new Option<string[]>("--rows") { Description = "only these rows", AllowMultipleArgumentsPerToken = true };
 var slower = new Option<int>("--slower") { Description = "make the form slower by so many percent, to see the gate fail" };
 var wasteful = new Option<bool>("--wasteful") { Description = "allocate something in every pass, for the same" };
 var output = new Option<string?>("--json") { Description = "where to write the rows, with every sample" };
 var floors = new Option<string?>("--floors") { Description = "fail where a row allocates, or has a ratio under the floor that this file gives it" };
-var root = new RootCommand("Measures how fast cookies are opened and minted, beside what the processor's AES units can do.") { passes, names, slower, wasteful, output, floors };
+var root = new RootCommand("Measures how fast cookies are opened and minted, beside what the processor's AES units can do.") { passes, rounds, names, slower, wasteful, output, floors };
 passes.Validators.Add(result =>
 {
     if (result.GetValueOrDefault<int>() is < 1 or > 10_000)
         result.AddError("--passes: a number from 1 to 10000");
+});
+rounds.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is < 1 or > 1000)
+        result.AddError("--rounds: a number from 1 to 1000");
 });
 slower.Validators.Add(result =>
 {
@@ -55,7 +61,7 @@ int Run(ParseResult parsed)
     using var json = parsed.GetValue(output) is { } path ? File.Create(path) : null;
 
     IReadOnlyList<BenchRow> Measure(IReadOnlyList<string> rows) =>
-        BenchRun.Measure(rows, parsed.GetValue(passes), parsed.GetValue(slower), parsed.GetValue(wasteful), Path.Combine(Path.GetTempPath(), "bench"));
+        BenchRun.Measure(rows, parsed.GetValue(passes), parsed.GetValue(rounds), parsed.GetValue(slower), parsed.GetValue(wasteful), Path.Combine(Path.GetTempPath(), "bench"));
 
     var rows = Measure(wanted);
     Print(rows);

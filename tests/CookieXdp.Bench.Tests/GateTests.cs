@@ -11,7 +11,7 @@ public sealed class GateTests
     [Fact]
     public async Task A_form_made_slower_fails_by_the_rows_name()
     {
-        var result = await BenchAsync("--rows", "open_b64", "mint_b64", "--passes", "15", "--slower", "100", "--floors", Floors);
+        var result = await BenchAsync("--rows", "open_b64", "mint_b64", "--passes", "15", "--rounds", "1", "--slower", "100", "--floors", Floors);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("open_b64: ratio", result.Error, StringComparison.Ordinal);
         Assert.Contains("mint_b64: ratio", result.Error, StringComparison.Ordinal);
@@ -23,7 +23,7 @@ public sealed class GateTests
     {
         using var folder = LabFolder.Create();
         var floors = Write(folder, """{"open_b64": 0}""");
-        var result = await BenchAsync("--rows", "open_b64", "--passes", "5", "--wasteful", "--floors", floors);
+        var result = await BenchAsync("--rows", "open_b64", "--passes", "5", "--rounds", "1", "--wasteful", "--floors", floors);
         Assert.Equal(1, result.ExitCode);
         Assert.Matches("^open_b64: [0-9]+ bytes allocated", result.Error);
     }
@@ -36,7 +36,7 @@ public sealed class GateTests
     public async Task Floors_that_do_not_fit_the_rows_are_refused(string floors, int code, string said)
     {
         using var folder = LabFolder.Create();
-        var result = await BenchAsync("--rows", "open_b64", "--passes", "5", "--floors", Write(folder, floors));
+        var result = await BenchAsync("--rows", "open_b64", "--passes", "5", "--rounds", "1", "--floors", Write(folder, floors));
         Assert.Equal(code, result.ExitCode);
         Assert.Contains(said, result.Error, StringComparison.Ordinal);
     }
@@ -44,6 +44,7 @@ public sealed class GateTests
     [Theory]
     [InlineData(2, "there is no row open_b65", "--rows", "open_b65")]
     [InlineData(1, "--passes: a number from 1", "--passes", "0")]
+    [InlineData(1, "--rounds: a number from 1", "--rounds", "0")]
     [InlineData(1, "--slower: a number of percent", "--slower", "-50")]
     [InlineData(2, "/nonexistent/bench.json", "--json", "/nonexistent/bench.json")]
     [InlineData(2, "/nonexistent/floors.json", "--floors", "/nonexistent/floors.json")]
@@ -69,7 +70,7 @@ public sealed class GateTests
     {
         using var folder = LabFolder.Create();
         var file = folder.In("bench.json");
-        (await BenchAsync("--rows", "mint_b32_mixed", "--passes", "9", "--json", file)).Demand();
+        (await BenchAsync("--rows", "mint_b32_mixed", "--passes", "3", "--rounds", "3", "--json", file)).Demand();
         using var json = JsonDocument.Parse(await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken));
         var row = Assert.Single(json.RootElement.EnumerateArray());
         Assert.Equal("mint_b32_mixed", row.GetProperty("name").GetString());
@@ -77,8 +78,8 @@ public sealed class GateTests
         Assert.Equal(0, row.GetProperty("allocated").GetInt64());
         var samples = row.GetProperty("samples").EnumerateArray().Select(sample => (Value: sample.GetProperty("value").GetDouble(), Limit: sample.GetProperty("limit").GetDouble())).ToList();
         Assert.Equal(9, samples.Count);
-        Assert.Equal(samples.Select(sample => sample.Value).Order().ElementAt(4), row.GetProperty("value").GetDouble());
-        Assert.Equal(samples.Select(sample => sample.Limit).Order().ElementAt(4), row.GetProperty("limit").GetDouble());
+        Assert.Equal(samples.Select(sample => sample.Value).Order().ElementAt(0), row.GetProperty("value").GetDouble());
+        Assert.Equal(samples.Select(sample => sample.Limit).Order().ElementAt(0), row.GetProperty("limit").GetDouble());
         Assert.Equal(row.GetProperty("limit").GetDouble() / row.GetProperty("value").GetDouble(), row.GetProperty("ratio").GetDouble());
     }
 
