@@ -180,10 +180,11 @@ public sealed unsafe class PacketPath : IDisposable
         var ip = frame.Data + frame.NetworkOffset;
         var tcp = frame.Data + frame.TransportOffset;
         var segment = new Segment(ip, tcp);
-        // What makes a flow must be what was sent; of a first fragment the checksum covers what is not here.
-        if (cookie.IsGenuine && frame.FragmentOffset == 0 && (segment.IsOpening || MayRebuild(segment, snapshot, uptime)) && !InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp))
+        // What makes a flow must be what was sent; of a first fragment the checksum covers what is not here, so that brings no lost flow back.
+        var rebuilding = frame.FragmentOffset == 0 && MayRebuild(segment, snapshot, uptime);
+        if (cookie.IsGenuine && frame.FragmentOffset == 0 && (segment.IsOpening || rebuilding) && !InternetChecksum.Holds(ref frame, HeaderLayout.NextHeaderTcp))
             return DropReason.BadChecksum;
-        var drop = Admit(ip, FlowKey.FromClient(ip, tcp), segment, rules, cookie, snapshot, unixSeconds, uptime, out var flow);
+        var drop = Admit(ip, FlowKey.FromClient(ip, tcp), segment, rebuilding, rules, cookie, snapshot, unixSeconds, uptime, out var flow);
         if (drop == DropReason.Expired && segment.IsOpening)
             return _slow.RefuseExpired(ref frame, rules.Services[cookie.Service]!, snapshot, uptime);
         return drop == DropReason.None ? SendToBackend(ref frame, flow, snapshot, uptime) : drop;
@@ -245,11 +246,10 @@ public sealed unsafe class PacketPath : IDisposable
 
     /// <summary>Asks policy about a frame without a flow (or with one that is closing), and makes the flow.</summary>
     private DropReason Admit(
-        byte* ip, in FlowKey key, in Segment segment, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime, out Flow* flow)
+        byte* ip, in FlowKey key, in Segment segment, bool rebuilding, PrefixRules rules, in OpenedCookie cookie, PathSnapshot snapshot, long unixSeconds, uint uptime, out Flow* flow)
     {
         flow = null;
         var genuine = cookie.IsGenuine;
-        var rebuilding = MayRebuild(segment, snapshot, uptime);
         if (!segment.IsOpening && !rebuilding)
             return genuine ? DropReason.NoFlow : DropReason.FalseCookie;
         if (!genuine)

@@ -46,7 +46,7 @@ public sealed unsafe class WorkerCounters : IDisposable
     /// <summary>Connections accepted with a fresh or with a stale cookie (older where the mode is observe).</summary>
     public long Accepted(bool fresh) => Volatile.Read(ref _counters[fresh ? AcceptedFresh : AcceptedStale]);
 
-    /// <summary>Flows that were lost and begun anew from their cookie; each is among the accepted connections, too.</summary>
+    /// <summary>Flows that were lost and begun anew from their cookie; each that policy lets in is among the accepted connections, too.</summary>
     public long Rebuilt => Volatile.Read(ref _counters[FlowsRebuilt]);
 
     /// <summary>Verdicts against a new connection, also those that observe mode did not carry out.</summary>

@@ -17,6 +17,17 @@ public sealed unsafe class FragmentTests
     }
 
     [Fact]
+    public void A_first_fragment_brings_no_lost_connection_back()
+    {
+        using var rig = new Rig();
+        rig.Snapshot = rig.Snapshot with { RebuildFor = 100_000 };
+        Assert.Equal(DropReason.NoFlow, Send(rig, First(5)));
+        Assert.Equal(0, rig.Counters.Rebuilt);
+        Assert.Equal(DropReason.None, rig.Send(new Packet { Source = Rig.Client, SourcePort = 40000, Destination = Rig.Mint(), Flags = TcpFlags.Ack, Sequence = 1001, Acknowledgment = 5001 }));
+        Assert.Equal(1, rig.Counters.Rebuilt);
+    }
+
+    [Fact]
     public void Far_more_packets_than_the_table_holds_lose_the_oldest_ones_and_nothing_else()
     {
         using var rig = new Rig();
