@@ -71,6 +71,25 @@ public sealed unsafe class Ff1OracleTests
             Assert.Throws<ArgumentOutOfRangeException>(() => new Ff1Key(new byte[16], new byte[7], bits));
     }
 
+    /// <summary>Else the tests of a form that is gone would be gone with it.</summary>
+    [Fact]
+    public void The_forms_that_this_processor_can_do_are_there_to_be_tested()
+    {
+        var names = Ff1Forms.All.Select(form => form.Name).ToArray();
+        if (RuntimeInformation.ProcessArchitecture == Architecture.Arm64)
+        {
+            Assert.True(ArmAes.IsSupported, "the processor, or its emulation, has no AES instructions");
+            Assert.Equal(["interleaved", "scalar", "software"], names);
+            Assert.IsType<InterleavedForm<ArmAes>>(Ff1Forms.All[0]);
+            return;
+        }
+        // Loaded by its path: it throws, with the reason, where the library is not beside the tests.
+        NativeLibrary.Free(NativeLibrary.Load(Path.Combine(AppContext.BaseDirectory, "libcookiexdp_vaes.so")));
+        var flags = File.ReadLines("/proc/cpuinfo").First(line => line.StartsWith("flags", StringComparison.Ordinal)).Split(' ');
+        Assert.Equal(flags.Contains("vaes") && flags.Contains("avx512f") && flags.Contains("avx512bw"), names.Contains("vaes"));
+        Assert.Equal(flags.Contains("aes"), names.Contains("interleaved"));
+    }
+
     [Fact]
     public void A_form_that_is_not_there_is_refused_with_the_names_of_those_that_are()
     {
