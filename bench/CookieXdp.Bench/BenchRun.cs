@@ -44,8 +44,8 @@ internal static class BenchRun
     /// <param name="rounds">Rounds.</param>
     /// <param name="slower">Percent by which the form is made slower.</param>
     /// <param name="wasteful">Whether every pass allocates something.</param>
-    /// <param name="folder">Where BenchmarkDotNet writes its log.</param>
-    /// <exception cref="InvalidOperationException">A row could not be measured; the log says why.</exception>
+    /// <param name="folder">Where BenchmarkDotNet may write.</param>
+    /// <exception cref="InvalidOperationException">A row could not be measured.</exception>
     internal static IReadOnlyList<BenchRow> Measure(IReadOnlyList<string> rows, int passes, int rounds, int slower, bool wasteful, string folder)
     {
         Rows = rows;

@@ -53,7 +53,7 @@ internal static unsafe class CookieBatch
             CookiePacking.Judge(taken, places: null, addresses, count, slots, bounds, cookies);
             return;
         }
-        // Epochs mix: the messages are put where both of a pair have one key, and the answers taken from there.
+        // Epochs mix: the messages are put where the form has the right key for each, and the answers taken from there.
         var halves = stackalloc Vector128<ulong>[Ff1Form.Places];
         var places = stackalloc byte[Piece];
         var order = stackalloc byte[Ff1Form.Order];

@@ -26,10 +26,10 @@ internal abstract unsafe class Ff1Form
     /// <summary>Messages that <see cref="Arrange"/> finds places for.</summary>
     internal const int MaxMessages = 64;
 
-    /// <summary>Room for messages, those included that a form does along.</summary>
+    /// <summary>Room for messages, those included that a form does along: sixty-six of six blocks of eleven, and what eight or sixteen at a time reach beyond.</summary>
     internal const int Places = 88;
 
-    /// <summary>Room for keys.</summary>
+    /// <summary>Room for keys: thirty-two pairs' and as many more that are written too much, six single ones', and one that nobody reads.</summary>
     internal const int Keys = 80;
 
     /// <summary>Room for the order that <see cref="Arrange"/> makes: each epoch's places from a multiple of <see cref="OrderStride"/> on.</summary>
